@@ -1,0 +1,1 @@
+"""Bodies, problems, health, metrics and the way a process starts and stops."""
