@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-
 S = TypeVar("S", bound=BaseModel)
 
 

@@ -52,7 +52,6 @@ class Parking:
                 "parked_detail": aside.detail[:500],
                 "parked_headers": json.dumps([[n, base64.b64encode(v or b"").decode()] for n, v in headers]),
             },
-            correlation_id="",
         )
         PARKED.labels(self._topic, self._group, aside.reason).inc()
         log.warning("record.parked", parked_from=place, reason=aside.reason, detail=aside.detail)

@@ -64,9 +64,7 @@ class Publisher:
         try:
             with PUBLISH_SECONDS.time():
                 async with asyncio.timeout(within):
-                    await self._broker.publish(
-                        unsent.value, unsent.topic, key=unsent.key, headers=unsent.headers, correlation_id=""
-                    )
+                    await self._broker.publish(unsent.value, unsent.topic, key=unsent.key, headers=unsent.headers)
         except (TimeoutError, KafkaError, ConnectionError):
             return self._told(unsent, "unconfirmed")
         finally:

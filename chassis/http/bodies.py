@@ -1,0 +1,84 @@
+"""Bodies: read within bounds of size, time and depth; whatever two parsers could read differently is refused."""
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+
+from chassis.http.problems import Problem
+
+DEEPEST = 32
+SLOWEST_SECONDS = 20.0
+_NESTS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_BARRED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+async def read_bytes(request: Request, limit: int, within: float = SLOWEST_SECONDS) -> bytes:
+    """The whole body. `Problem`: 413 body_too_large, 408 body_too_slow, 400 body_cut_off, 415 compressed bodies."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "content_encoding", "Send the body uncompressed.", field="Content-Encoding")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(within):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError as why:
+        raise Problem(408, "body_too_slow", f"The body did not arrive within {within:g} s.", field="body") from why
+    except ClientDisconnect as why:
+        raise Problem(400, "body_cut_off", "The connection ended before the body did.", field="body") from why
+    return b"".join(chunks)
+
+
+async def read_json(request: Request, limit: int) -> Any:
+    """The JSON value of the body. `Problem`: as `read_bytes`, 415 content_type, and 400 of `parse_json`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, "content_type", "Send application/json.", field="Content-Type")
+    return parse_json(await read_bytes(request, limit))
+
+
+def parse_json(body: bytes) -> Any:
+    """The value, or `Problem` 400: body_not_utf8, too_deep, body_not_json, duplicate_key, number_not_finite."""
+    depth = 0
+    for token in _NESTS.finditer(body):
+        mark = token.group()
+        depth += (mark in (b"{", b"[")) - (mark in (b"}", b"]"))
+        if depth > DEEPEST:
+            raise Problem(400, "too_deep", f"At most {DEEPEST} levels.", field="body")
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+    except UnicodeDecodeError as why:
+        raise Problem(400, "body_not_utf8", "Send UTF-8.", field="body") from why
+    except ValueError as why:
+        raise Problem(400, "body_not_json", f"Not JSON: {why}"[:200], field="body") from why
+
+
+def barred_characters(text: str) -> bool:
+    """Whether `text` has control characters (line breaks and tabs are none), lone surrogates or direction marks."""
+    return _BARRED.search(text) is not None
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Problem(400, "duplicate_key", "A key stands twice in one object.", field=twice[:64])
+    return found
+
+
+def _constant(word: str) -> float:
+    raise Problem(400, "number_not_finite", f"{word} is not a number.", field="body")
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "body_too_large", f"At most {limit} bytes.", field="body")

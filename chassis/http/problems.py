@@ -1,0 +1,84 @@
+"""Problems: every refusal is RFC 9457 problem+json with a stable reason and, where it has one, the field's name."""
+
+import http
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from chassis.logs import log
+from chassis.postgres.pool import Unavailable
+
+TYPES = "https://suishoupai.example/problems/"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field: its path as the client wrote it (`place.lon`), a stable reason, a sentence."""
+
+    field: str
+    reason: str
+    detail: str
+
+
+class Problem(Exception):
+    """A refusal on its way to the client. `reason` is stable and is also the last part of `type`."""
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        errors: Sequence[FieldError] = (),
+        retry_after: int | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.detail = status, reason, detail
+        self.errors = (FieldError(field, reason, detail),) if field else tuple(errors)
+        self.retry_after, self.extra = retry_after, extra or {}
+
+
+def answer(problem: Problem) -> Response:
+    """The response that tells the client."""
+    body = {
+        "type": TYPES + problem.reason,
+        "title": http.HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "reason": problem.reason,
+        "detail": problem.detail,
+        "errors": [{"field": e.field, "reason": e.reason, "detail": e.detail} for e in problem.errors],
+        **problem.extra,
+    }
+    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(body), problem.status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of `app` a problem: ours, the framework's, the database's absence, and the unforeseen."""
+
+    @app.exception_handler(Problem)
+    async def ours(_: Request, problem: Problem) -> Response:
+        return answer(problem)
+
+    @app.exception_handler(Unavailable)
+    async def away(request: Request, why: Unavailable) -> Response:
+        log.warning("http.unavailable", path=request.url.path, why=str(why))
+        return answer(Problem(503, "database_away", "Nothing was changed. Try again.", retry_after=1))
+
+    @app.exception_handler(HTTPException)
+    async def framework(_: Request, why: HTTPException) -> Response:
+        reason = {404: "path_unknown", 405: "method_not_allowed"}.get(why.status_code, "refused")
+        return answer(Problem(why.status_code, reason, str(why.detail)))
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, why: Exception) -> Response:
+        log.error("http.unforeseen", path=request.url.path, exc_info=why)
+        return answer(Problem(500, "unforeseen", "This is our mistake; it has been logged."))

@@ -1,0 +1,117 @@
+"""How a process lives: HTTP and background parts in one loop, ready when its dependencies are, gone when told.
+
+A part that dies of something unforeseen takes the process with it; whoever runs it starts it again. SIGTERM or
+SIGINT: not ready at once, open requests get their answers, consumers finish their batch, then exit 0.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import uvicorn
+import uvloop
+from aiokafka.errors import KafkaError
+from fastapi import FastAPI, Response
+from faststream.kafka import KafkaBroker
+from faststream.specification import AsyncAPI
+from faststream.specification.asyncapi import get_asyncapi_html
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.http import health, metrics, problems
+from chassis.logs import log
+
+Part = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def application(title: str, version: str, summary: str, checks: health.Health) -> FastAPI:
+    """A bare HTTP application with problems, health and metrics; OpenAPI at `/docs`."""
+    app = FastAPI(title=title, version=version, summary=summary, docs_url="/docs", redoc_url=None)
+    problems.install(app)
+    health.install(app, checks)
+    metrics.install(app)
+    app.add_middleware(_Counted)
+    return app
+
+
+def document_topics(app: FastAPI, broker: KafkaBroker, title: str, version: str) -> None:
+    """Adds the AsyncAPI page at `/docs/asyncapi`, without the button that would publish."""
+
+    @app.get("/docs/asyncapi", include_in_schema=False)
+    async def asyncapi() -> Response:
+        specification = AsyncAPI(broker, title=title, version=version).to_specification()
+        return Response(get_asyncapi_html(specification, try_it_out=False), media_type="text/html")
+
+
+async def keep_connected(broker: KafkaBroker, stopping: asyncio.Event) -> None:
+    """Starts the broker's connection, as often as it takes, and stops it in the end: batches in hand are finished."""
+    wait = 0.2
+    while not stopping.is_set():
+        try:
+            await broker.start()
+            log.info("kafka.connected")
+            break
+        except (KafkaError, OSError) as why:
+            log.warning("kafka.away", why=f"{type(why).__name__}: {why}"[:200], again_in_s=round(wait, 1))
+            await broker.stop()
+            await asyncio.wait({asyncio.ensure_future(stopping.wait())}, timeout=wait)
+            wait = min(wait * 2, 2)
+    await stopping.wait()
+    await broker.stop()
+
+
+def run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts: Sequence[Part]) -> Awaitable[None]:
+    """Serves `app` and runs `parts` until a signal; each part gets `stopping` and ends soon after it is set."""
+    return _run(app, host, port, stopping, parts)
+
+
+async def _run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts: Sequence[Part]) -> None:
+    server = _Server(
+        uvicorn.Config(
+            app, host, port, loop="none", http="httptools", ws="none", lifespan="off", log_config=None,
+            access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=10, backlog=4096,
+        ),
+        stopping,
+    )  # fmt: skip
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part(stopping))
+        try:
+            await server.serve()
+        finally:
+            stopping.set()
+    log.info("process.stopped")
+
+
+def main(made: Callable[[], Awaitable[None]]) -> None:
+    """Runs the process on uvloop."""
+    uvloop.run(made())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells the rest of the process at once that a signal came."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping, self._loop = stopping, asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        super().handle_exit(sig, frame)
+
+
+class _Counted:
+    """Counts answers by route and status; plain ASGI, because the framework's own middleware costs a task each."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route: Any = scope.get("route")
+                path = route.path if route is not None else "none"
+                metrics.REQUESTS.labels(scope["method"], path, str(message["status"])).inc()
+            await send(message)
+
+        await self._app(scope, receive, counting if scope["type"] == "http" else send)

@@ -1,0 +1,109 @@
+"""The relay: publishes the outbox in its order, waits until it is durable, deletes what is published.
+
+One at a time for each schema, by an advisory lock that lives and dies with the session which also reads and deletes.
+It keeps no high-water mark: commit order is not id order, so what stands in the table is unpublished, nothing else.
+A crash between publishing and deleting repeats records under the same `ce_id`; it never leaves a gap.
+"""
+
+import asyncio
+import json
+import time
+import zlib
+
+import asyncpg
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+
+from chassis import faults
+from chassis.http.metrics import OUTBOX_AGE, OUTBOX_ROWS, RELAY_FAILED
+from chassis.logs import log
+
+MOST_ROWS = 1000
+POLL_SECONDS = 0.5
+AWAY_SECONDS = 1.0
+ACK_SECONDS = 60.0
+
+
+class Relay:
+    """The relay of one schema. `run` it beside the service; a second one waits until the first is gone."""
+
+    def __init__(self, url: str, broker: KafkaBroker, schema: str) -> None:
+        self._url, self._broker, self._schema = url, broker, schema
+        self._written = asyncio.Event()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Relays until `stopping` is set. Lost connections are made anew; rows stay until they are published."""
+        while not stopping.is_set():
+            try:
+                await self._session(stopping)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError) as why:
+                RELAY_FAILED.labels(self._schema).inc()
+                log.warning("relay.failed", schema=self._schema, why=f"{type(why).__name__}: {why}"[:200])
+                await _wait(stopping, AWAY_SECONDS)
+
+    async def _session(self, stopping: asyncio.Event) -> None:
+        connection = await asyncpg.connect(
+            self._url,
+            timeout=5,
+            command_timeout=15,
+            # Deleting lazily is safe: a row that comes back after a crash is a repeat, never a loss.
+            server_settings={"application_name": f"{self._schema}.relay", "synchronous_commit": "off", "jit": "off"},
+        )
+        try:
+            while not await connection.fetchval("select pg_try_advisory_lock($1)", self._lock):
+                if await _wait(stopping, POLL_SECONDS):
+                    return
+            await connection.add_listener(f"{self._schema}_outbox", lambda *_: self._written.set())
+            while not stopping.is_set():
+                self._written.clear()
+                if not await self._relay_some(connection):
+                    await _first(self._written, stopping, POLL_SECONDS)
+        finally:
+            await connection.close(timeout=2)
+
+    @property
+    def _lock(self) -> int:
+        return zlib.crc32(f"relay {self._schema}".encode())
+
+    async def _relay_some(self, connection: "asyncpg.Connection[asyncpg.Record]") -> int:
+        rows = await connection.fetch(
+            f"select id, topic, key, value, headers, written_at from {self._schema}.outbox order by id limit $1",  # noqa: S608
+            MOST_ROWS,
+        )
+        if not rows:
+            return 0
+        acks = [
+            await self._broker.publish(
+                row["value"], row["topic"], key=row["key"], headers=json.loads(row["headers"]), no_confirm=True
+            )
+            for row in rows
+        ]
+        faults.reach("relay.uncertain")
+        async with asyncio.timeout(ACK_SECONDS):
+            await asyncio.gather(*acks)
+        faults.reach("relay.sent")
+        await connection.execute(
+            f"delete from {self._schema}.outbox where id = any($1::bigint[])",  # noqa: S608
+            [row["id"] for row in rows],
+        )
+        OUTBOX_ROWS.labels(self._schema).inc(len(rows))
+        OUTBOX_AGE.labels(self._schema).set(max(0.0, time.time() - rows[0]["written_at"].timestamp()))
+        return len(rows)
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> bool:
+    """Whether `stopping` was set within `seconds`."""
+    try:
+        await asyncio.wait_for(stopping.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _first(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+    waiting = [asyncio.ensure_future(one.wait()), asyncio.ensure_future(other.wait())]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

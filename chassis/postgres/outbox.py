@@ -1,0 +1,37 @@
+"""The outbox: rows written in the transaction that decided, published afterwards by the relay."""
+
+import json
+from collections.abc import Sequence
+
+from chassis.kafka.producer import Unsent
+from chassis.postgres.pool import Connection
+
+
+def ddl(schema: str) -> list[str]:
+    """The statements of a migration that make the outbox of `schema` and wake the relay at each commit."""
+    return [
+        f"""create table {schema}.outbox (
+            id bigint generated always as identity primary key,
+            topic text not null, key bytea not null, value bytea not null, headers text not null,
+            written_at timestamptz not null default clock_timestamp())""",
+        f"""create function {schema}.outbox_written() returns trigger language plpgsql as $$
+            begin perform pg_notify('{schema}_outbox', ''); return null; end $$""",
+        f"""create trigger outbox_written after insert on {schema}.outbox
+            for each statement execute function {schema}.outbox_written()""",
+    ]
+
+
+async def append(connection: Connection, schema: str, unsent: Sequence[Unsent]) -> None:
+    """Adds records in their order, inside the caller's transaction. Records of one key must share a row lock."""
+    if not unsent:
+        return
+    await connection.execute(
+        f"""insert into {schema}.outbox (topic, key, value, headers)
+            select topic, key, value, headers
+            from unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[])
+                 with ordinality as u (topic, key, value, headers, place) order by place""",  # noqa: S608
+        [u.topic for u in unsent],
+        [u.key for u in unsent],
+        [u.value for u in unsent],
+        [json.dumps(u.headers) for u in unsent],
+    )

@@ -1,0 +1,98 @@
+"""PostgreSQL through one pool that is opened lazily, bounded everywhere, and says plainly when it is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg import exceptions as pg
+from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Record: TypeAlias = asyncpg.Record
+
+_AWAY = (
+    pg.PostgresConnectionError, pg.OperatorInterventionError, pg.InsufficientResourcesError,
+    pg.TransactionRollbackError, pg.LockNotAvailableError, pg.InternalClientError, pg.InterfaceError,
+    ConnectionError, OSError, TimeoutError, asyncio.IncompleteReadError,
+)  # fmt: skip
+
+
+class Unavailable(Exception):
+    """The database is away, too busy, or gave way to another transaction: nothing was changed, trying again is right."""
+
+
+class Database:
+    """One pool of `size` connections. Usable before the server is: the first use connects, a lost one reconnects."""
+
+    def __init__(self, url: str, name: str, size: int = 8, patience: float = 2.0) -> None:
+        """`name` is shown by `pg_stat_activity`; `patience` bounds, in seconds, the wait for a free connection."""
+        self._pool = asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=size,
+            timeout=patience,
+            command_timeout=15,
+            max_inactive_connection_lifetime=300,
+            server_settings={
+                "application_name": name,
+                "jit": "off",
+                "timezone": "UTC",
+                "statement_timeout": "15000",
+                "idle_in_transaction_session_timeout": "30000",
+            },
+        )
+        self._patience = patience
+
+    async def open(self) -> None:
+        """Readies the pool inside the running loop. Does not connect."""
+        await self._pool
+
+    async def close(self) -> None:
+        """Gives the connections in use five seconds to come back, then cuts them."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 5)
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool, outside any transaction. Raises `Unavailable`."""
+        try:
+            async with self._pool.acquire(timeout=self._patience) as connection:
+                yield connection
+        except _AWAY as why:
+            if isinstance(why, ValueError):
+                raise  # an argument that does not fit its column is our bug, although asyncpg files it here
+            raise Unavailable(f"{type(why).__name__}: {why}"[:200]) from why
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction that commits at the end and rolls back on any exception."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
+        """All rows of one statement. Raises `Unavailable`."""
+        async with self.connection() as connection:
+            return await connection.fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Record | None:
+        """The first row of one statement, or None. Raises `Unavailable`."""
+        async with self.connection() as connection:
+            return await connection.fetchrow(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> None:
+        """One statement for its effect. Raises `Unavailable`."""
+        async with self.connection() as connection:
+            await connection.execute(sql, *arguments)
+
+    async def check(self) -> str | None:
+        """None while a query is answered within a second, else why not (for `/readyz`)."""
+        try:
+            async with asyncio.timeout(1):
+                await self.fetchrow("select 1")
+        except (Unavailable, TimeoutError) as why:
+            return f"PostgreSQL does not answer: {why}"[:200]
+        return None
