@@ -37,7 +37,7 @@ def _dumps(value: Any, **_: Any) -> str:
 
 
 def configure(service: str, level: str = "INFO") -> None:
-    """Makes every line of this process JSON, the libraries' included; each carries `service`. Line breaks are escaped."""
+    """Makes every line of this process JSON, the libraries' included; each carries `service`."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -52,7 +52,10 @@ def configure(service: str, level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    render = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(_dumps)]
+    render: list[Any] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.JSONRenderer(_dumps),
+    ]
     lines = logging.StreamHandler(sys.stdout)
     lines.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render))
     logging.basicConfig(handlers=[lines], level=level, force=True)

@@ -16,7 +16,7 @@ class Finding(Fact):
 
 
 class Photo(Fact):
-    """A photo as stored: its receipt, the hash of its bytes, its size, and what the camera said about place and time."""
+    """A photo as stored: its receipt, the SHA-256 of its bytes (hex), its size in pixels."""
 
     media_id: str
     sha256: str

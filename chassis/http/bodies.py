@@ -23,18 +23,22 @@ async def read_bytes(request: Request, limit: int, within: float = SLOWEST_SECON
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    chunks, size = [], 0
     try:
         async with asyncio.timeout(within):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise _too_large(limit)
-                chunks.append(chunk)
+            return await _read(request, limit)
     except TimeoutError as why:
         raise Problem(408, "body_too_slow", f"The body did not arrive within {within:g} s.", field="body") from why
     except ClientDisconnect as why:
         raise Problem(400, "body_cut_off", "The connection ended before the body did.", field="body") from why
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
     return b"".join(chunks)
 
 

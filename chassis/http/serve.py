@@ -5,7 +5,7 @@ SIGINT: not ready at once, open requests get their answers, consumers finish the
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from types import FrameType
 from typing import Any
 
@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis.http import health, metrics, problems
 from chassis.logs import log
 
-Part = Callable[[asyncio.Event], Awaitable[None]]
+Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def application(title: str, version: str, summary: str, checks: health.Health) -> FastAPI:
@@ -40,7 +40,7 @@ def document_topics(app: FastAPI, broker: KafkaBroker, title: str, version: str)
     @app.get("/docs/asyncapi", include_in_schema=False)
     async def asyncapi() -> Response:
         specification = AsyncAPI(broker, title=title, version=version).to_specification()
-        return Response(get_asyncapi_html(specification, try_it_out=False), media_type="text/html")
+        return Response(get_asyncapi_html(specification, try_it_out_path=None), media_type="text/html")
 
 
 async def keep_connected(broker: KafkaBroker, stopping: asyncio.Event) -> None:
@@ -60,12 +60,8 @@ async def keep_connected(broker: KafkaBroker, stopping: asyncio.Event) -> None:
     await broker.stop()
 
 
-def run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts: Sequence[Part]) -> Awaitable[None]:
+async def run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts: Sequence[Part]) -> None:
     """Serves `app` and runs `parts` until a signal; each part gets `stopping` and ends soon after it is set."""
-    return _run(app, host, port, stopping, parts)
-
-
-async def _run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts: Sequence[Part]) -> None:
     server = _Server(
         uvicorn.Config(
             app, host, port, loop="none", http="httptools", ws="none", lifespan="off", log_config=None,
@@ -83,7 +79,7 @@ async def _run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, part
     log.info("process.stopped")
 
 
-def main(made: Callable[[], Awaitable[None]]) -> None:
+def main(made: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs the process on uvloop."""
     uvloop.run(made())
 

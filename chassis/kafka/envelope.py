@@ -39,7 +39,10 @@ def headers_of(event_id: UUID, kind: str, source: str, at: datetime, traceparent
 
 
 def open_envelope(record: Any) -> Envelope:
-    """The envelope of a raw record. Raises `Unreadable`: no_value, unreadable_headers, missing_<attribute>, unfit_<…>."""
+    """The envelope of a raw record.
+
+    Raises `Unreadable`: no_value, unreadable_headers, missing_<attribute>, unfit_ce_id, unfit_ce_time.
+    """
     if not record.value:
         raise Unreadable("no_value")
     headers = _text_headers(record.headers)
@@ -50,13 +53,17 @@ def open_envelope(record: Any) -> Envelope:
         event_id = UUID(headers["ce_id"])
     except ValueError as why:
         raise Unreadable("unfit_ce_id") from why
+    return Envelope(event_id, headers["ce_type"], headers["ce_source"].lstrip("/"), _instant(headers["ce_time"]))
+
+
+def _instant(text: str) -> datetime:
     try:
-        at = datetime.fromisoformat(headers["ce_time"])
+        at = datetime.fromisoformat(text)
     except ValueError as why:
         raise Unreadable("unfit_ce_time") from why
     if at.tzinfo is None:
         raise Unreadable("unfit_ce_time", "no offset")
-    return Envelope(event_id, headers["ce_type"], headers["ce_source"].lstrip("/"), at)
+    return at
 
 
 def _text_headers(headers: Any) -> dict[str, str]:

@@ -22,7 +22,7 @@ WAIT_MS = 200
 Skip = Callable[[int, int], Awaitable[None]]
 
 
-class Drain(ConsumerRebalanceListener):  # type: ignore[misc]
+class Drain(ConsumerRebalanceListener):
     """Gives partitions up only after the batch in hand is committed or sought back; counts the rebalances."""
 
     def __init__(self) -> None:

@@ -27,9 +27,8 @@ async def _migrate(url: str, schema: str, folder: Path) -> str:
     scripts = ScriptDirectory(str(folder), version_locations=[str(folder)])
 
     def upgrade(connection: Connection) -> str:
-        connection.execute(
-            text("select pg_advisory_xact_lock(:key)"), {"key": zlib.crc32(f"migrate {schema}".encode())}
-        )
+        lock = zlib.crc32(f"migrate {schema}".encode())
+        connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": lock})
         connection.execute(text("set local lock_timeout = '10s'"))
         context = MigrationContext.configure(
             connection,

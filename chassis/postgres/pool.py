@@ -20,7 +20,7 @@ _AWAY = (
 
 
 class Unavailable(Exception):
-    """The database is away, too busy, or gave way to another transaction: nothing was changed, trying again is right."""
+    """The database is away, too busy or gave way to another transaction. Nothing changed; trying again is right."""
 
 
 class Database:
