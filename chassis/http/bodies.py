@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
 
 from chassis.http.problems import Problem
 
 DEEPEST = 32
+LONGEST_NUMBER = 30
 SLOWEST_SECONDS = 20.0
 _NESTS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _BARRED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -59,7 +61,13 @@ def parse_json(body: bytes) -> Any:
         if depth > DEEPEST:
             raise Problem(400, "too_deep", f"At most {DEEPEST} levels.", field="body")
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_not_finite,
+            parse_float=_float,
+            parse_int=_int,
+        )
     except UnicodeDecodeError as why:
         raise Problem(400, "body_not_utf8", "Send UTF-8.", field="body") from why
     except ValueError as why:
@@ -80,8 +88,20 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _constant(word: str) -> float:
-    raise Problem(400, "number_not_finite", f"{word} is not a number.", field="body")
+def _float(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        _not_finite(digits)
+    return number
+
+
+def _int(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise Problem(400, "number_too_long", f"At most {LONGEST_NUMBER} digits.", field="body")
+    return int(digits)
+
+
+def _not_finite(word: str) -> NoReturn:
+    raise Problem(400, "number_not_finite", f"{word[:20]} is not a number.", field="body")
 
 
 def _too_large(limit: int) -> Problem:

@@ -1,0 +1,50 @@
+"""Bodies: what two parsers could read differently, or what costs too much, is refused with a stable reason."""
+
+import pytest
+
+from chassis.http.bodies import DEEPEST, barred_characters, parse_json
+from chassis.http.problems import Problem
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "body_not_json"),
+        (b"{", "body_not_json"),
+        (b'{"a":1,}', "body_not_json"),
+        (b'{"a":1,"a":2}', "duplicate_key"),
+        (b'{"a":NaN}', "number_not_finite"),
+        (b'{"a":-Infinity}', "number_not_finite"),
+        (b'{"a":1e999}', "number_not_finite"),
+        (b"\xff\xfe", "body_not_utf8"),
+        (b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1), "too_deep"),
+        (b"[" * 1_000_000, "too_deep"),
+        (b'{"a":' * 40 + b"1" + b"}" * 40, "too_deep"),
+        (b'{"n":' + b"9" * 5000 + b"}", "number_too_long"),
+    ],
+)
+def test_a_doubtful_body_has_a_stable_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_json(body)
+
+    assert (400, reason) == (caught.value.status, caught.value.reason)
+
+
+def test_brackets_inside_words_are_not_depth() -> None:
+    assert parse_json(b'{"a":"' + b"[" * 100 + b'","b":"\\\\\\"["}') == {"a": "[" * 100, "b": '\\"['}
+
+
+@pytest.mark.parametrize(
+    ("text", "barred"),
+    [
+        ("迎泽大街，井盖\n缺失\t！", False),
+        ("nul\x00", True),
+        ("escape\x1b[31m", True),
+        ("delete\x7f", True),
+        ("turned\u202eround", True),
+        ("half\ud800", True),
+        ("👷🏽‍♀️", False),
+    ],
+)
+def test_controls_lone_surrogates_and_direction_marks_are_barred(text: str, barred: bool) -> None:
+    assert barred == barred_characters(text)
