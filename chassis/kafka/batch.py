@@ -41,13 +41,15 @@ class Batch:
         """Afterwards every record is either worked in a committed transaction or parked. Raises what waiting cures."""
         pairs: list[tuple[Any, Any]] = []
         asides: list[Aside] = []
+        spoiled: list[tuple[Aside, Exception]] = []
         for record in records:
             try:
                 pairs.append((record, self._read(record)))
             except Unreadable as why:
                 asides.append(Aside(record, why.reason, why.detail))
+            except Exception as why:
+                spoiled.append(_spoiled(record, why))
         with BATCH_SECONDS.labels(*self._names).time():
-            spoiled: list[tuple[Aside, Exception]] = []
             if pairs:
                 asides += await self._work_on(pairs, spoiled)
             if len(spoiled) > MOST_SPOILED:
@@ -69,9 +71,13 @@ class Batch:
             raise
         except Exception as why:
             if len(pairs) == 1:
-                log.exception("record.spoiled", topic=self._names[0], offset=pairs[0][0].offset)
-                spoiled.append((Aside(pairs[0][0], "spoiled", type(why).__name__), why))
+                spoiled.append(_spoiled(pairs[0][0], why))
                 return ()
         middle = len(pairs) // 2  # halve until the culprit stands alone; order is kept
         first = await self._work_on(pairs[:middle], spoiled)
         return [*first, *await self._work_on(pairs[middle:], spoiled)]
+
+
+def _spoiled(record: Any, why: Exception) -> tuple[Aside, Exception]:
+    log.error("record.spoiled", topic=record.topic, partition=record.partition, offset=record.offset, exc_info=why)
+    return Aside(record, "spoiled", type(why).__name__), why
