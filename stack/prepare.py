@@ -1,0 +1,98 @@
+"""Readies empty servers: a role and a schema for each service, its migrations, and the topics. Safe to repeat."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from chassis.postgres.migrations import migrate
+from schemas.topics import creation_table
+
+ROOT = Path(__file__).parent.parent
+SERVICES = ("intake", "router", "notifier")
+PATIENCE = 60.0
+
+
+def as_role(url: str, role: str, password: str | None) -> str:
+    """The same database's address for another role."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    secret = f":{quote(password, safe='')}" if password else ""
+    return urlunsplit(parts._replace(netloc=f"{role}{secret}@{host}"))
+
+
+def prepare(kafka: str, database: str, passwords: dict[str, str] | None = None) -> None:
+    """Waits for both servers, then makes what the services need. `database` is the address of a superuser.
+
+    `passwords` by role; without one a role logs in as the server's own rules say (locally: through the socket).
+    """
+    passwords = passwords or {}
+    asyncio.run(_make_roles(database, passwords))
+    for service in SERVICES:
+        migrate(as_role(database, service, passwords.get(service)), service, ROOT / "services" / service / "migrations")
+    asyncio.run(make_topics(kafka))
+
+
+async def _make_roles(database: str, passwords: dict[str, str]) -> None:
+    connection = await _connect(database)
+    try:
+        for role in SERVICES:
+            if not await connection.fetchval("select 1 from pg_roles where rolname = $1", role):
+                await connection.execute(f"create role {role} login nosuperuser nocreatedb nocreaterole")
+            if role in passwords:
+                secret = await connection.fetchval("select quote_literal($1)", passwords[role])
+                await connection.execute(f"alter role {role} password {secret}")
+            await connection.execute(f"create schema if not exists {role} authorization {role}")
+        await connection.execute("revoke all on schema public from public")
+    finally:
+        await connection.close()
+
+
+async def _connect(database: str) -> "asyncpg.Connection[asyncpg.Record]":
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await asyncpg.connect(database, timeout=5)
+        except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+
+
+async def make_topics(kafka: str) -> None:
+    """Creates the topics that are missing. Partitions, replication and min.insync come from the environment."""
+    replication = int(os.environ.get("KAFKA_REPLICATION", "1"))
+    partitions = int(os.environ.get("KAFKA_PARTITIONS", "6" if replication == 1 else "24"))
+    table = creation_table(partitions, replication, int(os.environ.get("KAFKA_MIN_INSYNC", "1")))
+    new = [
+        NewTopic(name, int(row.pop("partitions")), int(row.pop("replication")), topic_configs=row)
+        for name, row in table.items()
+    ]
+    admin = await _admin(kafka)
+    try:
+        answer = await admin.create_topics(new)
+    finally:
+        await admin.close()
+    for name, code, *_ in answer.topic_errors:
+        if code and not issubclass(for_code(code), TopicAlreadyExistsError):
+            raise for_code(code)(name)
+
+
+async def _admin(kafka: str) -> AIOKafkaAdminClient:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+        try:
+            await admin.start()
+        except KafkaError:
+            await admin.close()
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return admin
