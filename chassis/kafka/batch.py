@@ -39,16 +39,9 @@ class Batch:
 
     async def settle(self, records: Sequence[Any]) -> None:
         """Afterwards every record is either worked in a committed transaction or parked. Raises what waiting cures."""
-        pairs: list[tuple[Any, Any]] = []
         asides: list[Aside] = []
         spoiled: list[tuple[Aside, Exception]] = []
-        for record in records:
-            try:
-                pairs.append((record, self._read(record)))
-            except Unreadable as why:
-                asides.append(Aside(record, why.reason, why.detail))
-            except Exception as why:
-                spoiled.append(_spoiled(record, why))
+        pairs = self._read_all(records, asides, spoiled)
         with BATCH_SECONDS.labels(*self._names).time():
             if pairs:
                 asides += await self._work_on(pairs, spoiled)
@@ -60,6 +53,19 @@ class Batch:
         CONSUMED.labels(*self._names).inc(len(records))
         BATCH_RECORDS.labels(*self._names).observe(len(records))
         LAG.labels(*self._names).set(max(0.0, time.time() - records[-1].timestamp / 1000))
+
+    def _read_all(
+        self, records: Sequence[Any], asides: list[Aside], spoiled: list[tuple[Aside, Exception]]
+    ) -> list[tuple[Any, Any]]:
+        pairs = []
+        for record in records:
+            try:
+                pairs.append((record, self._read(record)))
+            except Unreadable as why:
+                asides.append(Aside(record, why.reason, why.detail))
+            except Exception as why:
+                spoiled.append(_spoiled(record, why))
+        return pairs
 
     async def _work_on(
         self, pairs: Sequence[tuple[Any, Any]], spoiled: list[tuple[Aside, Exception]]

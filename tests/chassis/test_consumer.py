@@ -1,0 +1,258 @@
+"""The consumer loop and the relay on a real Kafka and a real PostgreSQL: nothing lost, nothing doubled, all parked."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from chassis.http.serve import keep_connected
+from chassis.kafka.batch import MOST_SPOILED
+from chassis.kafka.consumer import Aside, Consumer, consume
+from chassis.kafka.envelope import headers_of, open_envelope
+from chassis.kafka.producer import Publisher, Unsent, broker_of
+from chassis.kafka.relay import Relay
+from chassis.postgres import outbox
+from chassis.postgres.pool import Connection, Database, Unavailable
+
+TUESDAY_NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PATIENCE = 20.0
+
+
+def headers() -> dict[str, str]:
+    return headers_of(uuid.uuid4(), "trial.made", "trial", TUESDAY_NOON)
+
+
+@dataclass
+class Trial:
+    """A topic, a table and an outbox of one test's own, and a consumer that copies numbers into the table."""
+
+    kafka: str
+    url: str
+    name: str
+    database: Database
+    fail_first: int = 0
+    broken: frozenset[int] = frozenset()
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def read(self, record: Any) -> int:
+        open_envelope(record)
+        return int(record.value)
+
+    async def work(self, connection: Connection, pairs: Sequence[tuple[Any, int]]) -> list[Aside]:
+        if self.fail_first:
+            self.fail_first -= 1
+            raise Unavailable("for a moment")
+        numbers = [number for _, number in pairs]
+        if self.broken & set(numbers):
+            raise KeyError("our own mistake")
+        await connection.execute(
+            f"insert into {self.name}.seen select unnest($1::int[]), 1"
+            " on conflict (id) do update set times = seen.times + 1",
+            numbers,
+        )
+        await outbox.append(
+            connection, self.name, [Unsent(f"{self.name}.out", b"%d" % n, b"%d" % n, headers()) for n in numbers]
+        )
+        return [Aside(record, "odd", "seven is odd") for record, number in pairs if number == 7]
+
+    def consumer(self) -> tuple[Any, Consumer]:
+        broker = broker_of(self.kafka, "trial")
+        return broker, consume(broker, self.name, f"{self.name}.group", self.database, self.read, self.work)
+
+    async def rows(self) -> dict[int, int]:
+        return {r["id"]: r["times"] for r in await self.database.fetch(f"select id, times from {self.name}.seen")}
+
+    async def until_rows(self, count: int) -> dict[int, int]:
+        async with asyncio.timeout(PATIENCE):
+            while len(rows := await self.rows()) < count:
+                await asyncio.sleep(0.05)
+        return rows
+
+    async def records(self, topic: str, count: int) -> list[Any]:
+        reader = AIOKafkaConsumer(topic, bootstrap_servers=self.kafka, auto_offset_reset="earliest")
+        await reader.start()
+        found: list[Any] = []
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while len(found) < count:
+                    for some in (await reader.getmany(timeout_ms=200)).values():
+                        found += some
+        finally:
+            await reader.stop()
+        return found
+
+
+@pytest.fixture
+async def trial(kafka: str, postgres: str) -> AsyncIterator[Trial]:
+    name = f"trial_{uuid.uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(n, 3, 1) for n in (name, f"{name}.out", f"{name}.parked")])
+    await admin.close()
+    connection = await asyncpg.connect(postgres)
+    for statement in (
+        f"create schema {name}",
+        f"create table {name}.seen (id int primary key, times int)",
+        *outbox.ddl(name),
+    ):
+        await connection.execute(statement)
+    database = Database(postgres, "trial", 4)
+    await database.open()
+    made = Trial(kafka, postgres, name, database)
+    yield made
+    made.stopping.set()
+    await database.close()
+    await connection.execute(f"drop schema {name} cascade")
+    await connection.close()
+
+
+@pytest.fixture
+async def producer(kafka: str) -> AsyncIterator[AIOKafkaProducer]:
+    made = AIOKafkaProducer(bootstrap_servers=kafka)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def raw(of: dict[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in of.items()]
+
+
+async def running(trial: Trial, broker: Any) -> asyncio.Task[None]:
+    return asyncio.create_task(keep_connected(broker, trial.stopping))
+
+
+async def test_every_record_is_worked_once_and_relayed_once(trial: Trial, producer: AIOKafkaProducer) -> None:
+    broker, consumer = trial.consumer()
+    task = await running(trial, broker)
+    relay = asyncio.create_task(Relay(trial.url, broker, trial.name).run(trial.stopping))
+    await asyncio.gather(
+        *[await producer.send(trial.name, b"%d" % n, key=b"%d" % n, headers=raw(headers())) for n in range(2000)]
+    )
+
+    rows = await trial.until_rows(2000)
+    out = await trial.records(f"{trial.name}.out", 2000)
+
+    assert (dict.fromkeys(range(2000), 1), sorted(range(2000))) == (rows, sorted(int(r.value) for r in out))
+    assert None is await consumer.check()
+    trial.stopping.set()
+    await asyncio.gather(task, relay)
+    assert await trial.database.fetch(f"select * from {trial.name}.outbox") == []
+
+
+async def test_what_waiting_cures_is_tried_again_until_it_works(trial: Trial, producer: AIOKafkaProducer) -> None:
+    trial.fail_first = 3
+    broker, _ = trial.consumer()
+    task = await running(trial, broker)
+    await producer.send_and_wait(trial.name, b"1", headers=raw(headers()))
+
+    assert await trial.until_rows(1) == {1: 1}
+    trial.stopping.set()
+    await task
+
+
+async def test_poison_is_parked_whole_and_its_neighbours_go_on(trial: Trial, producer: AIOKafkaProducer) -> None:
+    poison: list[tuple[bytes, list[tuple[str, Any]], str]] = [
+        (b"5", [("ce_id", b"\xff\xfe")], "unreadable_headers"),
+        (b"5", [("ce_id", None)], "unreadable_headers"),
+        (b"", raw(headers()), "no_value"),
+        (b"5", [], "missing_ce_id"),
+        (b"5", raw(headers() | {"ce_id": "no uuid"}), "unfit_ce_id"),
+        (b"5", raw(headers() | {"ce_time": "2026-11-24T12:00:00"}), "unfit_ce_time"),
+        (b"seven", raw(headers()), "spoiled"),
+        (b"7", raw(headers()), "odd"),
+    ]
+    for n, (value, bad, _) in enumerate(poison):
+        await producer.send_and_wait(trial.name, b"%d" % (100 + n), key=b"k", headers=raw(headers()))
+        await producer.send_and_wait(trial.name, value, key=b"k", headers=bad)
+    broker, _ = trial.consumer()
+    task = await running(trial, broker)
+
+    rows = await trial.until_rows(len(poison) + 1)
+    parked = await trial.records(f"{trial.name}.parked", len(poison))
+    told = [(r.value, dict(r.headers)["parked_reason"].decode()) for r in parked]
+
+    assert sorted((value, reason) for value, _, reason in poison) == sorted(told)
+    assert {*range(100, 100 + len(poison)), 7} == set(rows)
+    kept = json.loads(dict(parked[0].headers)["parked_headers"])
+    assert ["ce_id", "//4="] in kept or any(name == "ce_id" for name, _ in kept)
+    trial.stopping.set()
+    await task
+
+
+async def test_more_spoiled_records_than_a_few_block_and_are_not_parked(
+    trial: Trial, producer: AIOKafkaProducer
+) -> None:
+    trial.broken = frozenset(range(MOST_SPOILED + 1))
+    for n in trial.broken:
+        await producer.send_and_wait(trial.name, b"%d" % n, key=b"k", headers=raw(headers()))
+    broker, consumer = trial.consumer()
+    task = await running(trial, broker)
+    async with asyncio.timeout(PATIENCE):
+        while await consumer.check() is None:
+            await asyncio.sleep(0.1)
+    assert await trial.rows() == {}
+
+    trial.broken = frozenset()
+
+    assert dict.fromkeys(range(MOST_SPOILED + 1), 1) == await trial.until_rows(MOST_SPOILED + 1)
+    trial.stopping.set()
+    await task
+
+
+async def test_a_second_consumer_takes_over_without_loss_or_double(trial: Trial, producer: AIOKafkaProducer) -> None:
+    first, _ = trial.consumer()
+    second, _ = trial.consumer()
+    tasks = [await running(trial, first)]
+    sent = []
+    for n in range(3000):
+        sent.append(await producer.send(trial.name, b"%d" % n, key=b"%d" % n, headers=raw(headers())))
+        if n == 500:
+            tasks.append(await running(trial, second))
+        if n % 50 == 0:
+            await asyncio.sleep(0.02)
+    await asyncio.gather(*sent)
+
+    assert dict.fromkeys(range(3000), 1) == await trial.until_rows(3000)
+    trial.stopping.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_two_relays_publish_each_row_once_in_order(trial: Trial) -> None:
+    broker = broker_of(trial.kafka, "trial")
+    await broker.start()
+    relays = [asyncio.create_task(Relay(trial.url, broker, trial.name).run(trial.stopping)) for _ in range(2)]
+    for n in range(0, 1000, 10):
+        async with trial.database.transaction() as connection:
+            await outbox.append(
+                connection,
+                trial.name,
+                [Unsent(f"{trial.name}.out", b"k", b"%d" % m, headers()) for m in range(n, n + 10)],
+            )
+
+    out = await trial.records(f"{trial.name}.out", 1000)
+
+    assert list(range(1000)) == [int(r.value) for r in out]
+    trial.stopping.set()
+    await asyncio.gather(*relays)
+    await broker.stop()
+
+
+async def test_a_publisher_says_overloaded_instead_of_queueing_without_end(trial: Trial) -> None:
+    broker = broker_of(trial.kafka, "trial")
+    await broker.start()
+    publisher = Publisher(broker, most_waiting=1)
+    unsent = Unsent(f"{trial.name}.out", b"k", b"1", headers())
+
+    outcomes = await asyncio.gather(*(publisher.publish(unsent, 5) for _ in range(3)))
+
+    assert outcomes == ["durable", "overloaded", "overloaded"]
+    await broker.stop()
