@@ -1,0 +1,111 @@
+"""The command line: `python -m stack …`."""
+
+import argparse
+import asyncio
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from stack import keys, parked, supervisor
+from stack.prepare import SERVICES, prepare
+from stack.processes import Failed
+from stack.supervisor import FOLDER, say
+
+
+def main() -> int:
+    """Runs one verb and returns its exit code."""
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.verb(arguments) or 0)
+    except (Failed, keys.Refused) as why:
+        say(str(why))
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stack", description=sys.modules["stack"].__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    up = verbs.add_parser("up", help="start the whole system")
+    up.add_argument("--detach", action="store_true", help="return once it is up")
+    up.add_argument("--fresh", action="store_true", help="begin with empty data")
+    up.set_defaults(verb=lambda a: supervisor.up(a.fresh, a.detach))
+    verbs.add_parser("down", help="stop it").set_defaults(verb=lambda _: supervisor.down())
+    verbs.add_parser("status", help="say what runs").set_defaults(verb=lambda _: supervisor.status())
+    verbs.add_parser("demo", help="a few hundred reports, live").set_defaults(verb=_demo)
+    _add_keys(verbs.add_parser("keys", help="issue, revoke and list client keys"))
+    ready = verbs.add_parser("prepare", help="roles, schemas, migrations, topics")
+    ready.add_argument("--kafka", default=os.environ.get("KAFKA_BOOTSTRAP"), help="bootstrap address")
+    ready.add_argument("--database", default=os.environ.get("DATABASE_URL"), help="address as superuser")
+    ready.add_argument("--passwords", type=Path, help="folder with <role>.password files")
+    ready.set_defaults(verb=_prepare)
+    aside = verbs.add_parser("parked", help="list and replay parked records")
+    aside.add_argument("act", choices=("list", "replay"))
+    aside.add_argument("topic", choices=("reports", "cases", "notices"))
+    aside.add_argument("--kafka", default=os.environ.get("KAFKA_BOOTSTRAP"))
+    aside.add_argument("--place", action="append", help="only this <topic>/<partition>/<offset>")
+    aside.set_defaults(verb=_parked)
+    return parser
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--file", type=Path, default=FOLDER / "clients.json", help="default: .run/clients.json")
+    acts = parser.add_subparsers(required=True, metavar="ACT")
+    issue = acts.add_parser("issue", help="print a new key, once")
+    issue.add_argument("name")
+    issue.add_argument("--kind", required=True, choices=keys.KINDS)
+    issue.add_argument("--expires-at", type=_instant, help="ISO 8601 with offset")
+    issue.set_defaults(verb=lambda a: say(keys.issue(a.file, a.name, a.kind, a.expires_at)))
+    revoke = acts.add_parser("revoke", help="remove every key of a client")
+    revoke.add_argument("name")
+    revoke.set_defaults(verb=lambda a: say(f"{keys.revoke(a.file, a.name)} key(s) revoked"))
+    acts.add_parser("list", help="who holds keys").set_defaults(verb=_list)
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("needs an offset")
+    return at
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    for entry in keys.read(arguments.file):
+        say(f"{entry.kind:9} {entry.name:24} {entry.sha256[:12]}  {entry.expires_at or ''}".rstrip())
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    passwords = {}
+    if arguments.passwords:
+        passwords = {s: (arguments.passwords / f"{s}.password").read_text("utf-8").strip() for s in SERVICES}
+    prepare(arguments.kafka, arguments.database, passwords)
+    say("Roles, schemas and topics are ready.")
+
+
+def _parked(arguments: argparse.Namespace) -> None:
+    kafka = arguments.kafka or _of_env("KAFKA_BOOTSTRAP")
+    if arguments.act == "replay":
+        places = set(arguments.place) if arguments.place else None
+        say(f"{asyncio.run(parked.replay(kafka, arguments.topic, places))} record(s) put back")
+        return
+    found = asyncio.run(parked.read(kafka, arguments.topic))
+    for record in found:
+        say(parked.line_of(record))
+    say(f"{len(found)} parked")
+
+
+def _of_env(name: str) -> str:
+    path = FOLDER / "env"
+    if not path.exists():
+        raise Failed(f"Give the address, set {name}, or start the system first (`python -m stack up`).")
+    return dict(line.split("=", 1) for line in path.read_text("utf-8").splitlines())[name]
+
+
+def _demo(_: argparse.Namespace) -> int:
+    from stack import demo
+
+    return demo.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
