@@ -1,6 +1,6 @@
-"""Intake: the only door for citizens' words.
+"""Intake is the only door for citizens' words: reports and photos come in, statuses and replies go out.
 
-An upstream app brings photos and reports; intake authenticates, reads, places and screens them, publishes
-`report.received`, and answers 202 once Kafka has the record on disk. The write path keeps no state of its own.
-What became of a report is read from a model that is built from the topics `reports`, `cases` and `notices`.
+The write path keeps nothing: authenticate, validate, place, screen, publish, answer 202 once Kafka has the record
+durably (`http`). Photos are decoded by a limited process (`darkroom`) and stored by their hash (`photo_store`).
+What a citizen sees afterwards is a read model of the topics (`consumers`, `read_model`, `timeline`).
 """

@@ -1,4 +1,4 @@
-"""Sealing: what only the notifier may read leaves the door in a libsodium sealed box."""
+"""Seals what only the notifier may open: a reporter's phone, and the words a mask has taken away."""
 
 import base64
 from uuid import UUID
@@ -10,13 +10,14 @@ from schemas.events import Sealed
 
 
 class Sealer:
-    """Seals for one public key, `<key id>:<base64>`. Opening needs the private key, which intake never has."""
+    """Seals for one public key, given as `<key id>:<base64>`. A sealed box has no associated data, so that the
+    report and the app it belongs to stand inside and are compared after opening."""
 
     def __init__(self, public_key: str) -> None:
-        self._key_id, _, key = public_key.partition(":")
-        self._box = SealedBox(PublicKey(base64.b64decode(key)))
+        self._key_id, _, encoded = public_key.partition(":")
+        self._box = SealedBox(PublicKey(base64.b64decode(encoded, validate=True)))
 
-    def seal(self, report_id: UUID, app: str, **secret: str) -> Sealed:
-        """`secret` with report_id and app inside, because a sealed box has no associated data to bind it to them."""
-        plain = orjson.dumps({"report_id": str(report_id), "app": app, **secret})
+    def seal(self, report_id: UUID, app: str, **secrets: str) -> Sealed:
+        """The box over a JSON object of `report_id`, `app` and the secrets."""
+        plain = orjson.dumps({"report_id": str(report_id), "app": app, **secrets})
         return Sealed(key_id=self._key_id, box=base64.b64encode(self._box.encrypt(plain)).decode())

@@ -1,48 +1,43 @@
-"""Where a point lies: which district of the city, decided by polygon, or why it is in none."""
+"""Where it is: a declared point becomes WGS-84, and a polygon says which district answers for it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 
-import shapely
+from shapely import STRtree
+from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
-from services.intake.coordinates import Point, System, to_wgs84
+from schemas.events import Place
+from services.intake.coordinates import System, to_wgs84
 
-Refused = Literal["outside_city", "lon_lat_swapped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A point in WGS-84 and the GB/T 2260 code of its district."""
-
-    lon: float
-    lat: float
-    district: str
+Misplaced = Literal["lon_lat_swapped", "outside_city"]
 
 
 class Districts:
-    """The polygons of a city (WGS-84) under a search tree; a point on a border belongs to the smaller code."""
+    """The districts of the city by their polygons (WGS-84 degrees), indexed once."""
 
-    def __init__(self, shapes: Sequence[tuple[str, BaseGeometry]]) -> None:
-        ordered = sorted(shapes, key=lambda shape: shape[0])
-        self._codes = [code for code, _ in ordered]
-        geometries = [geometry for _, geometry in ordered]
-        shapely.prepare(geometries)
-        self._tree = shapely.STRtree(geometries)
+    def __init__(self, polygons: Mapping[str, BaseGeometry]) -> None:
+        self._codes = list(polygons)
+        self._tree = STRtree(list(polygons.values()))
 
-    def district_of(self, point: Point) -> str | None:
-        """The district's code, or None outside the city."""
-        hits = self._tree.query(shapely.Point(point), predicate="intersects")
-        return self._codes[min(hits)] if len(hits) else None
+    def around(self, lon: float, lat: float) -> str | None:
+        """The code of the district that holds the point; on a common border the one with the smaller code."""
+        found = self._tree.query(Point(lon, lat), predicate="intersects")
+        return min((self._codes[i] for i in found), default=None)
 
 
-def locate(point: Point, system: System, districts: Districts) -> Located | Refused:
-    """The point in WGS-84 with its district. A point that would lie in the city with lon and lat changed says so."""
-    lon, lat = to_wgs84(point, system)
-    district = districts.district_of((lon, lat))
-    if district is not None:
-        return Located(round(lon, 7), round(lat, 7), district)
-    if -90 <= point[0] <= 90 and districts.district_of(to_wgs84((point[1], point[0]), system)) is not None:
-        return "lon_lat_swapped"
-    return "outside_city"
+def place(lon: float, lat: float, system: System, address: str, districts: Districts) -> Place | Misplaced:
+    """The place in WGS-84 with its district and what was declared, or why it cannot be in this city."""
+    there = to_wgs84(lon, lat, system)
+    district = districts.around(*there)
+    if district is None:
+        return "outside_city" if districts.around(*to_wgs84(lat, lon, system)) is None else "lon_lat_swapped"
+    return Place(
+        lon=round(there[0], 7),
+        lat=round(there[1], 7),
+        raw_lon=lon,
+        raw_lat=lat,
+        raw_system=system,
+        address=address,
+        district=district,
+    )

@@ -1,24 +1,28 @@
-"""Citing a photo: a report names the receipts that its app was given, and needs no look-up."""
+"""Photos that a report cites: the receipt proves by itself whose they are; no look-up is needed."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
-from chassis import receipts
+from chassis.receipts import Forged, read
+from schemas.reports import Photo
 
-LIFETIME = timedelta(hours=24)
-SKEW = timedelta(minutes=5)
+Uncitable = Literal["media_forged", "media_not_yours", "media_expired"]
 
 
-def cited(media_id: str, app: str, key: bytes, at: datetime) -> tuple[str, None] | tuple[None, str]:
-    """(SHA-256 in hex, None) if `app` may cite the photo at `at`, else (None, reason).
-
-    Reasons: media_forged, media_not_yours, media_expired.
-    """
+def cite(key: bytes, media_id: str, app: str, at: datetime, lifetime: timedelta) -> Photo | Uncitable:
+    """The photo behind `media_id` if `app` was given it less than `lifetime` ago."""
     try:
-        receipt = receipts.read(key, media_id)
-    except receipts.Forged:
-        return None, "media_forged"
+        receipt = read(key, media_id)
+    except Forged:
+        return "media_forged"
     if not receipt.is_held_by(app):
-        return None, "media_not_yours"
-    if not receipt.at - SKEW <= at <= receipt.at + LIFETIME:
-        return None, "media_expired"
-    return receipt.sha256, None
+        return "media_not_yours"
+    return "media_expired" if at - receipt.at > lifetime else Photo(media_id=media_id, sha256=receipt.sha256)
+
+
+def cite_all(
+    key: bytes, media_ids: Sequence[str], app: str, at: datetime, lifetime: timedelta
+) -> list[Photo | Uncitable]:
+    """`cite` for each, in order."""
+    return [cite(key, media_id, app, at, lifetime) for media_id in media_ids]

@@ -1,62 +1,110 @@
-"""A body becomes a report, or a list of what is wrong with it: every field at once, each with a stable reason."""
+"""What an app may say in a report, and everything that can be wrong with it, field by field."""
 
+import hashlib
 import hmac
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from schemas.events import Place
 from schemas.reports import Photo
-from services.intake.city import City
-from services.intake.place import Located, locate
-from services.intake.receipt import cited
-from services.intake.screening import is_phone
+from services.intake.coordinates import System
+from services.intake.place import Districts, place
+from services.intake.receipt import cite_all
 
 MOST_PHOTOS = 9
-LONGEST_TEXT = 2000
-FUTURE = timedelta(hours=1)
-OLDEST = timedelta(days=365)
+FUTURE = timedelta(minutes=10)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_PHONE = re.compile(r"\+?[0-9]{5,15}", re.ASCII)
+_REASONS = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "string_type": "not_text",
+    "string_too_long": "too_long",
+    "string_too_short": "empty",
+    "too_long": "too_many",
+    "float_type": "not_a_number",
+    "finite_number": "not_a_number",
+    "literal_error": "system_unknown",
+    "list_type": "not_a_list",
+    "model_type": "not_an_object",
+    "model_attributes_type": "not_an_object",
+    "timezone_aware": "without_offset",
+}
+_DETAILS = {
+    "category_unknown": "No category of this city has this code; see GET /v1/categories.",
+    "outside_city": "The point lies outside the city.",
+    "lon_lat_swapped": "lon and lat seem to be swapped.",
+    "in_the_future": "This instant has not come yet.",
+    "media_forged": "Not a media_id that was given out here.",
+    "media_not_yours": "This photo was sent by another app.",
+    "media_expired": "The photo waited too long; send it again.",
+    "media_twice": "This photo stands here already.",
+}
 
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-180, le=180)]
+
+def _clean(text: str) -> str:
+    if _CONTROL.search(text):
+        raise PydanticCustomError("control_characters", "Control characters are not text.")
+    if _BIDI.search(text):
+        raise PydanticCustomError("bidi_characters", "Marks that turn the direction of writing are refused.")
+    return text.strip()
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+def _not_empty(text: str) -> str:
+    if not text:
+        raise PydanticCustomError("empty", "Say something.")
+    return text
 
 
-class PlaceBody(_Body):
-    """A point as the phone gave it and the system that it declares."""
-
-    lon: Number
-    lat: Number
-    system: Literal["GCJ-02", "BD-09", "WGS-84"]
-    address: str = Field(default="", max_length=200)
+def _phone(number: str) -> str:
+    if not _PHONE.fullmatch(number):
+        raise PydanticCustomError("phone_unfit", "Only digits, 5 to 15, with a leading + if you like.")
+    return number
 
 
-class ReporterBody(_Body):
-    """The app's own opaque name for the citizen; a phone, if the result is to be sent there."""
+class Claim(BaseModel):
+    """A part of the body; unknown fields are refused, so that a misspelt one is not lost in silence."""
 
-    ref: str = Field(min_length=1, max_length=128)
-    phone: str | None = None
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class ReportBody(_Body):
-    """What an app sends."""
+class ClaimedPlace(Claim):
+    """A point in the declared system, degrees."""
 
-    text: str = Field(min_length=1, max_length=LONGEST_TEXT)
+    lon: float = Field(allow_inf_nan=False)
+    lat: float = Field(allow_inf_nan=False)
+    system: System
+    address: Annotated[str, Field(max_length=200), AfterValidator(_clean)] = ""
+
+
+class Reporter(Claim):
+    """The app's own opaque id of the citizen, and a phone, if the citizen wants to be told by SMS."""
+
+    ref: Annotated[str, Field(max_length=128), AfterValidator(_clean), AfterValidator(_not_empty)]
+    phone: Annotated[str, AfterValidator(_phone)] | None = None
+
+
+class Report(Claim):
+    """The body of `POST /v1/reports`."""
+
+    text: Annotated[str, Field(max_length=2000), AfterValidator(_clean), AfterValidator(_not_empty)]
     category: str | None = None
-    place: PlaceBody
-    media: tuple[str, ...] = Field(default=(), max_length=MOST_PHOTOS, strict=False)
-    observed_at: AwareDatetime | None = Field(default=None, strict=False)
-    reporter: ReporterBody
+    place: ClaimedPlace
+    media: Annotated[list[str], Field(max_length=MOST_PHOTOS)] = []
+    observed_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    reporter: Reporter
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """One field that is not fit, as the client wrote its name, a stable reason, and a sentence."""
+class Fault:
+    """What is wrong with one field: its path as the app wrote it, a stable reason, a sentence."""
 
     field: str
     reason: str
@@ -64,113 +112,72 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a citizen said, understood: placed, photos checked, digest taken; nothing screened or sealed yet."""
+class Unfit:
+    """A report that cannot be taken; nothing of it was kept."""
 
-    text: str
-    category: str | None
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a report is held against: the city's categories and districts, and the receipts of photos."""
+
+    categories: Collection[str]
+    districts: Districts
+    receipt_key: bytes
+    receipt_lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A report that can be taken: as claimed, with its place and its photos."""
+
+    claimed: Report
     place: Place
-    media: tuple[Photo, ...]
-    observed_at: datetime | None
-    reporter_ref: str
-    phone: str | None
-    digest: str
+    photos: tuple[Photo, ...]
 
 
-_REASONS = {
-    "missing": ("missing", "This field is needed."),
-    "extra_forbidden": ("unknown_field", "This field is not known here."),
-    "string_too_long": ("too_long", "This text is too long."),
-    "string_too_short": ("empty", "This text must not be empty."),
-    "too_long": ("too_many", "There are too many of these."),
-    "finite_number": ("not_finite", "This is not a finite number."),
-    "greater_than_equal": ("out_of_range", "This number is out of range."),
-    "less_than_equal": ("out_of_range", "This number is out of range."),
-    "timezone_aware": ("offset_missing", "Give the instant with its offset from UTC."),
-    "datetime_from_date_parsing": ("instant_unreadable", "Give an ISO 8601 instant with offset."),
-    "datetime_parsing": ("instant_unreadable", "Give an ISO 8601 instant with offset."),
-    "literal_error": ("system_unknown", "One of GCJ-02, BD-09, WGS-84."),
-}
-
-
-def read_report(body: Any, app: str, key: bytes, at: datetime, city: City) -> Report | tuple[Wrong, ...]:
-    """The report in a JSON value, sent by `app` at `at`; or everything that is wrong with it.
-
-    `key` is the secret under which media receipts are signed and the digest is taken.
-    """
-    if not isinstance(body, dict):
-        return (Wrong("body", "not_an_object", "Send a JSON object."),)
+def understand(claimed: Any, app: str, at: datetime, terms: Terms) -> Understood | Unfit:
+    """The report in `claimed` (the JSON value of the body), or all that is wrong with it."""
     try:
-        said = ReportBody.model_validate(body)
+        report = Report.model_validate(claimed)
     except ValidationError as why:
-        return tuple(_wrong(error) for error in why.errors(include_url=False, include_input=False))
-    located = locate((said.place.lon, said.place.lat), said.place.system, city.districts)
-    photos, wrong = _photos(said.media, app, key, at)
-    wrong += _unfit(said, at, city)
-    if isinstance(located, str):
-        wrong.append(Wrong("place", located, _PLACE_WORDS[located]))
-    if wrong or isinstance(located, str):
-        return tuple(wrong)
-    return Report(
-        text=said.text,
-        category=said.category,
-        place=_place(said.place, located),
-        media=photos,
-        observed_at=said.observed_at,
-        reporter_ref=said.reporter.ref,
-        phone=said.reporter.phone,
-        # Keyed, because a plain hash over known words would give the phone number away to whoever tries them all.
-        digest=hmac.digest(key, orjson.dumps(body, option=orjson.OPT_SORT_KEYS), "sha256").hex(),
-    )
+        return Unfit(tuple(_fault(error) for error in why.errors(include_url=False, include_input=False)))
+    placed = place(report.place.lon, report.place.lat, report.place.system, report.place.address, terms.districts)
+    photos = cite_all(terms.receipt_key, report.media, app, at, terms.receipt_lifetime)
+    faults = [*_wrong_about(report, at, terms), *(_named(f"media.{i}", p) for i, p in enumerate(photos) if _bad(p))]
+    if isinstance(placed, str):
+        faults.append(_named("place", placed))
+    elif not faults:
+        return Understood(report, placed, tuple(p for p in photos if isinstance(p, Photo)))
+    return Unfit(tuple(faults))
 
 
-_PLACE_WORDS = {
-    "outside_city": "This point lies outside the city. Is its system the one declared?",
-    "lon_lat_swapped": "This point lies in the city only with lon and lat exchanged.",
-}
+def digest(report: Report, key: bytes) -> str:
+    """The fingerprint of a body as understood. Keyed, because a phone could be guessed from a bare hash."""
+    return hmac.new(key, b"body\n" + report.model_dump_json().encode(), hashlib.sha256).hexdigest()
 
 
-def _wrong(error: Any) -> Wrong:
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
-    reason, detail = _REASONS.get(error["type"], ("wrong_type", error["msg"]))
-    return Wrong(field[:100], reason, detail)
+def _wrong_about(report: Report, at: datetime, terms: Terms) -> list[Fault]:
+    faults = []
+    if report.category is not None and report.category not in terms.categories:
+        faults.append(_named("category", "category_unknown"))
+    if report.observed_at is not None and report.observed_at > at + FUTURE:
+        faults.append(_named("observed_at", "in_the_future"))
+    twice = {m for m in report.media if report.media.count(m) > 1}
+    return faults + [_named(f"media.{report.media.index(m)}", "media_twice") for m in sorted(twice)]
 
 
-def _place(said: PlaceBody, located: Located) -> Place:
-    return Place(
-        lon=located.lon, lat=located.lat, raw_lon=said.lon, raw_lat=said.lat, raw_system=said.system,
-        address=said.address, district=located.district,
-    )  # fmt: skip
+def _bad(photo: Photo | str) -> bool:
+    return isinstance(photo, str)
 
 
-def _photos(media: tuple[str, ...], app: str, key: bytes, at: datetime) -> tuple[tuple[Photo, ...], list[Wrong]]:
-    photos, wrong = [], []
-    for n, media_id in enumerate(media):
-        sha256, reason = cited(media_id, app, key, at)
-        if sha256 is None:
-            wrong.append(Wrong(f"media[{n}]", str(reason), "Upload the photo again and cite the new media_id."))
-        else:
-            photos.append(Photo(media_id=media_id, sha256=sha256))
-    return tuple(photos), wrong
+def _named(field: str, reason: Any) -> Fault:
+    return Fault(field, reason, _DETAILS[reason])
 
 
-def _unfit(said: ReportBody, at: datetime, city: City) -> list[Wrong]:
-    words = {"text": said.text, "place.address": said.place.address, "reporter.ref": said.reporter.ref}
-    wrong = [
-        Wrong(
-            field, "characters_not_allowed", "Control characters, lone surrogates and direction marks are not allowed."
-        )
-        for field, text in words.items()
-        if city.barred(text)
-    ]
-    if not said.text.strip():
-        wrong.append(Wrong("text", "empty", "This text must not be empty."))
-    if said.category is not None and said.category not in city.categories:
-        wrong.append(Wrong("category", "category_unknown", "GET /v1/categories lists them."))
-    if is_phone(said.reporter.ref):
-        wrong.append(Wrong("reporter.ref", "contact_in_ref", "A phone number belongs into reporter.phone."))
-    if said.reporter.phone is not None and not is_phone(said.reporter.phone):
-        wrong.append(Wrong("reporter.phone", "phone_unreadable", "A mainland mobile number, 11 digits."))
-    if said.observed_at is not None and not at - OLDEST <= said.observed_at <= at + FUTURE:
-        wrong.append(Wrong("observed_at", "instant_out_of_range", "Within the last year and not in the future."))
-    return wrong
+def _fault(error: Any) -> Fault:
+    kind = error["type"]
+    if kind.startswith("datetime"):
+        kind = "not_an_instant"
+    return Fault(".".join(map(str, error["loc"])) or "body", _REASONS.get(kind, kind), error["msg"])

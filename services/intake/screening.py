@@ -1,74 +1,63 @@
-"""Screening: whether the words may be shown in public. Whether they are filed is never asked here."""
+"""Screening: whether a report may be shown in public. Whether it is filed is never asked here."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+
+from ahocorasick_rs import AhoCorasick
 
 from schemas.reports import Finding
 
-_FULL_WIDTH = {ord("０") + n: str(n) for n in range(10)} | {ord("－"): "-", ord("　"): " ", ord("Ｘ"): "X"}
-_GAP = r"[ \-.]{0,2}"
-_PHONE = re.compile(rf"(?<!\d)(?:(?:\+|00)86{_GAP})?(1[3-9]\d){_GAP}(\d{{4}}){_GAP}(\d{{4}})(?!\d)")
-_IDENTITY = re.compile(r"(?<!\d)\d{6}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?!\d)")
+_UNSEEN = re.compile("[\\s\u200b-\u200d\u2060\ufeff\u00ad]+")
+_GAP = "[ \\-\u3000]?"
+_PHONE = re.compile(rf"(?<!\d)[1１][3-9３-９]\d(?:{_GAP}\d){{8}}(?!\d)")
+_ID_NUMBER = re.compile(r"(?<!\d)[1-9１-９]\d{16}[\dXxＸｘ](?![\dXxＸｘ])")
+_EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
+_KINDS = (("id_number", _ID_NUMBER, 2, 2), ("phone", _PHONE, 3, 4), ("email", _EMAIL, 1, 0))
 
 
-class Finder(Protocol):
-    """A word list that is searched in one pass."""
-
-    def find_matches_as_strings(self, text: str, /) -> list[str]: ...
-
-
-@dataclass(frozen=True, slots=True)
 class Words:
-    """The city's two lists, normalised by `normalise` before they were built."""
+    """The city's word lists, matched in one pass over normalised text, however many words there are."""
 
-    barred: Finder
-    adverts: Finder
+    def __init__(self, barred: Sequence[str], adverts: Sequence[str]) -> None:
+        listed = [("word", word) for word in barred] + [("advert", word) for word in adverts]
+        self._listed = [pair for pair in listed if normalise(pair[1])]
+        self._automaton = AhoCorasick([normalise(word) for _, word in self._listed])
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found (empty: may be published) and the text with personal numbers masked."""
-
-    findings: tuple[Finding, ...]
-    text: str
-    masked: bool
+    def found_in(self, text: str) -> tuple[Finding, ...]:
+        """Each listed word that occurs, once, in the order of the lists."""
+        met = {i for i, _, _ in self._automaton.find_matches_as_indexes(normalise(text), overlapping=True)}
+        found = (self._listed[i] for i in sorted(met))
+        return tuple(
+            Finding(code="word", detail=word) if code == "word" else Finding(code="advert", detail=word)
+            for code, word in found
+        )
 
 
 def normalise(text: str) -> str:
-    """What word lists are matched against: width and case folded, blanks and marks left out."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+    """Width, case, spaces and invisible characters do not matter for a match."""
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
 
 
-def screen(text: str, photos: int, words: Words) -> Verdict:
-    """The verdict on the words of a report. Each word and each kind of personal data is found once."""
-    plain = normalise(text)
-    found = [Finding(code="word", detail=word) for word in sorted(set(words.barred.find_matches_as_strings(plain)))]
-    found += [Finding(code="advert", detail=word) for word in sorted(set(words.adverts.find_matches_as_strings(plain)))]
-    shown, kinds = mask(text)
-    found += [Finding(code="personal_data", detail=kind) for kind in kinds]
-    if not photos:
-        found.append(Finding(code="photo_missing"))
-    return Verdict(tuple(found), shown, shown != text)
-
-
-def mask(text: str) -> tuple[str, Sequence[str]]:
-    """The text with phone numbers as 138****1234 and identity numbers as stars, and which kinds were in it."""
-    narrow = text.translate(_FULL_WIDTH)  # one character for one, so that places stay the same
+def mask(text: str) -> tuple[str, tuple[str, ...]]:
+    """`text` with personal numbers blacked out (`138****0000`), and the kinds that were found."""
     kinds = []
-    for kind, pattern in (("identity_number", _IDENTITY), ("phone", _PHONE)):
-        spans = [match.span() for match in pattern.finditer(narrow)]
-        for start, end in reversed(spans):
-            digits = re.sub(r"\D", "", narrow[start:end])[-11:]
-            stars = f"{digits[:3]}****{digits[-4:]}" if kind == "phone" else "*" * (end - start)
-            text, narrow = text[:start] + stars + text[end:], narrow[:start] + stars + narrow[end:]
-        if spans:
+    for kind, pattern, head, tail in _KINDS:
+        masked = pattern.sub(lambda match, head=head, tail=tail: _starred(match.group(), head, tail), text)  # type: ignore[misc]
+        if masked != text:
             kinds.append(kind)
-    return text, kinds
+        text = masked
+    return text, tuple(kinds)
 
 
-def is_phone(text: str) -> bool:
-    """Whether the whole text is one mainland mobile number, however it is grouped."""
-    return _PHONE.fullmatch(text.translate(_FULL_WIDTH).strip()) is not None
+def screen(text: str, personal: Sequence[str], has_photo: bool, words: Words) -> tuple[Finding, ...]:
+    """The findings on the words as the citizen wrote them; none means that the report may be shown in public."""
+    found = (*words.found_in(text), *(Finding(code="personal_data", detail=kind) for kind in personal))
+    return found if has_photo else (*found, Finding(code="photo_missing"))
+
+
+def _starred(found: str, head: int, tail: int) -> str:
+    if "@" in found:
+        return f"{found[:head]}****@{found.rpartition('@')[2]}".replace("@", "＠")
+    bare = re.sub(r"[^\dXxＸｘ]", "", found)
+    return f"{bare[:head]}{'*' * max(4, len(bare) - head - tail)}{bare[-tail:]}"

@@ -1,29 +1,22 @@
-"""What intake is told, `INTAKE_…` in the environment."""
+"""What intake is told by its environment: variables that begin with INTAKE_."""
 
-import base64
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from chassis.settings import Settings
 
 
+def _thirty_two_bytes(digits: str) -> str:
+    if len(bytes.fromhex(digits)) != 32:
+        raise ValueError("must be 64 hex digits")
+    return digits
+
+
 class IntakeSettings(Settings):
-    """`media_url` is an obstore address; keys are hex or base64 and come from files in production."""
+    """`contact_public_key` is `<key id>:<base64 of the notifier's public key>`; `media_url` any obstore address."""
 
+    receipt_key: Annotated[str, AfterValidator(_thirty_two_bytes)]
     media_url: str
-    receipt_key: bytes = Field(min_length=32, max_length=32)
-    contact_public_key: str
+    contact_public_key: str = Field(pattern=r"^[A-Za-z0-9._-]+:[A-Za-z0-9+/]{43}=$")
     publish_seconds: float = Field(default=4.0, gt=0, lt=5)
-
-    @field_validator("receipt_key", mode="before")
-    @classmethod
-    def _from_hex(cls, text: object) -> bytes:
-        return bytes.fromhex(str(text))
-
-    @field_validator("contact_public_key")
-    @classmethod
-    def _is_a_key(cls, text: str) -> str:
-        key_id, _, key = text.partition(":")
-        if not key_id or len(base64.b64decode(key, validate=True)) != 32:
-            raise ValueError("must be <key id>:<base64 of 32 bytes>")
-        return text
