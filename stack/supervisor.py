@@ -17,7 +17,8 @@ FOLDER = ROOT / ".run"
 CURL = """\
 curl -s {INTAKE_URL}/v1/reports -H 'Authorization: Bearer {APP_KEY}' \\
   -H 'Idempotency-Key: my-first-report' -H 'Content-Type: application/json' \\
-  -d '{{"text":"迎泽大街与五一路口便道井盖缺失","category":"C0102","place":{{"lon":112.5589,"lat":37.8558,"system":"GCJ-02"}},"reporter":{{"ref":"u-1"}}}}'
+  -d '{{"text":"迎泽大街与五一路口便道井盖缺失","category":"C0102","reporter":{{"ref":"u-1"}},
+       "place":{{"lon":112.5589,"lat":37.8558,"system":"GCJ-02"}}}}'
 """
 
 
@@ -136,9 +137,7 @@ def _raise_stopped(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _welcome(system: System) -> str:
-    urls = "\n".join(
-        f"  {name:9} {s.url}   {s.url}/docs   {s.url}/docs/asyncapi" for name, s in system.services.items()
-    )
+    urls = "\n".join(f"  {s.name:9} {s.url}   {s.url}/docs   {s.url}/docs/asyncapi" for s in system.services.values())
     return (
         f"Up. Addresses and keys are in {system.folder / 'env'} (`set -a; . {system.folder / 'env'}`).\n{urls}\n\n"
         f"Try:\n{CURL.format(**system.env)}"
