@@ -1,0 +1,61 @@
+"""The words a recipient is told: templates of the city pack, filled with what the event says."""
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from schemas.cases import CaseClosed, CaseDeclined, CaseEvent
+from schemas.events import Named, Words
+
+FIELDS = frozenset({"case_number", "platform", "deadline", "until", "reason", "reply"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One template in both languages for each event, and the city's time, in which instants are told."""
+
+    templates: Mapping[str, Words]
+    zone: tzinfo
+
+
+def unknown_fields(template: str) -> set[str]:
+    """Names in braces that no event can fill; a template with an unpaired brace has the field "{"."""
+    try:
+        named = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    except ValueError:
+        return {"{"}
+    return named - FIELDS
+
+
+def word(event: CaseEvent, case_number: str | None, platform: Named | None, wording: Wording) -> Words:
+    """What is said about `event`. `case_number` and `platform` are the case's after it; what is unknown stays empty."""
+    said = {
+        "case_number": case_number or "",
+        "platform": platform.name if platform else "",
+        "deadline": _local(getattr(event, "deadline", None), wording.zone),
+        "until": _local(getattr(event, "until", None), wording.zone),
+        "reason": getattr(event, "reason", ""),
+        "reply": getattr(event, "reply", ""),
+    }
+    template = wording.templates[event.kind]
+    return Words(zh=template.zh.format_map(said), en=template.en.format_map(said))
+
+
+def reply_of(event: CaseEvent) -> dict[str, Any] | None:
+    """The city's answer as the feed tells it, None while there is none. `outcome`: closed, closed_undone, declined."""
+    match event:
+        case CaseClosed(reply=text, media=media, outcome=outcome):
+            return {"at": _wire(event.at), "text": text, "media": list(media), "outcome": outcome}
+        case CaseDeclined(reply=text):
+            return {"at": _wire(event.at), "text": text, "media": [], "outcome": "declined"}
+    return None
+
+
+def _local(at: datetime | None, zone: tzinfo) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if at else ""
+
+
+def _wire(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
