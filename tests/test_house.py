@@ -13,7 +13,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "schemas": ("schemas.",),
     "chassis": ("chassis.",),
     "tests/journeys": ("tests.journeys.", "schemas.", "stack."),
-    "tests/standins": ("tests.standins.", "schemas."),
+    "tests/standins": ("tests.standins.", "schemas.", "stack."),
 }
 MAY_IMPORT |= {f"services/{s}": (f"services.{s}.", "schemas.", "chassis.") for s in SERVICES}
 NOT_PURE = {

@@ -1,5 +1,6 @@
 """Real JPEG photos of things that are wrong in the street, drawn, with the EXIF of a phone. Seeded."""
 
+import functools
 import io
 import random
 
@@ -9,6 +10,7 @@ SIZES = ((960, 720), (720, 960), (1024, 768))
 _EXIF_GPS, _EXIF_MADE, _EXIF_TIME = 0x8825, 0x010F, 0x0132
 
 
+@functools.cache
 def photo(seed: int, lon: float = 112.5526, lat: float = 37.8553) -> bytes:
     """A JPEG of 50 to 150 kB, the same for the same seed; `lon` and `lat` (WGS-84) stand in its EXIF."""
     chance = random.Random(seed)

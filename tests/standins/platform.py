@@ -1,4 +1,4 @@
-"""Second-level platforms, played many in one process: worklist by long poll, accept, return a few, handle with photo."""
+"""Second-level platforms, many in one process: worklist by long poll, accept, return a few, handle with photo."""
 
 import asyncio
 import random
