@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from shapely import STRtree
+from shapely import STRtree, prepare
 from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
@@ -18,7 +18,9 @@ class Districts:
 
     def __init__(self, polygons: Mapping[str, BaseGeometry]) -> None:
         self._codes = list(polygons)
-        self._tree = STRtree(list(polygons.values()))
+        shapes = list(polygons.values())
+        prepare(shapes)
+        self._tree = STRtree(shapes)
 
     def around(self, lon: float, lat: float) -> str | None:
         """The code of the district that holds the point; on a common border the one with the smaller code."""

@@ -16,6 +16,7 @@ from schemas.reports import Photo
 from services.intake.coordinates import System
 from services.intake.place import Districts, place
 from services.intake.receipt import cite_all
+from services.intake.screening import mask
 
 MOST_PHOTOS = 9
 FUTURE = timedelta(minutes=10)
@@ -63,6 +64,12 @@ def _not_empty(text: str) -> str:
     return text
 
 
+def _opaque(ref: str) -> str:
+    if mask(ref)[1]:
+        raise PydanticCustomError("contact_in_ref", "A contact belongs into reporter.phone, where it is sealed.")
+    return ref
+
+
 def _phone(number: str) -> str:
     if not _PHONE.fullmatch(number):
         raise PydanticCustomError("phone_unfit", "Only digits, 5 to 15, with a leading + if you like.")
@@ -87,7 +94,8 @@ class ClaimedPlace(Claim):
 class Reporter(Claim):
     """The app's own opaque id of the citizen, and a phone, if the citizen wants to be told by SMS."""
 
-    ref: Annotated[str, Field(max_length=128), AfterValidator(_clean), AfterValidator(_not_empty)]
+    ref: Annotated[str, Field(max_length=128), AfterValidator(_clean), AfterValidator(_not_empty),
+        AfterValidator(_opaque)]
     phone: Annotated[str, AfterValidator(_phone)] | None = None
 
 

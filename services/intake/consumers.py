@@ -1,0 +1,96 @@
+"""From the topics into the read model: reports, cases and notices, each accepted in any order of the three."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from faststream.kafka import KafkaBroker
+
+from chassis.kafka.consumer import Aside, Consumer, consume
+from chassis.kafka.envelope import Unreadable, open_envelope
+from chassis.logs import log
+from chassis.postgres.pool import Connection, Database
+from schemas.cases import CaseEvent
+from schemas.events import Event, Unknown, read
+from schemas.notices import NoticeEvent
+from schemas.reports import ReportReceived
+from schemas.topics import CASES, NOTICES, REPORTS, Topic
+from services.intake import read_model
+
+Pair = tuple[Any, Event | Unreadable]
+Keep = Callable[[Connection, Sequence[tuple[Any, Event]]], Awaitable[list[Aside]]]
+
+
+def consume_all(broker: KafkaBroker, database: Database, moved: Callable[[], None]) -> list[Consumer]:
+    """Subscribes the three consumers; `moved()` is called when the model of `reports` has moved."""
+    return [
+        _consume(broker, database, REPORTS, on_reports, moved),
+        _consume(broker, database, CASES, on_cases, lambda: None),
+        _consume(broker, database, NOTICES, on_notices, lambda: None),
+    ]
+
+
+async def on_reports(connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> list[Aside]:
+    """`report.received` becomes a row; the first of an id stays (the router parks the one that differs)."""
+    received = [event for _, event in pairs if isinstance(event, ReportReceived)]
+    if received:
+        await read_model.add_reports(connection, received)
+    return []
+
+
+async def on_cases(connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> list[Aside]:
+    """Events that continue their case are kept, those seen before dropped, those after a gap set aside."""
+    events = [(record, event) for record, event in pairs if isinstance(event, CaseEvent)]
+    last = await read_model.last_seqs(connection, list({event.case_id for _, event in events}))
+    kept, asides = continued(events, last)
+    if kept:
+        reached: dict[UUID, int] = {event.case_id: event.seq for event in kept}
+        await read_model.add_case_events(connection, kept, reached)
+    return asides
+
+
+async def on_notices(connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> list[Aside]:
+    """What became of each notice is kept once."""
+    notices = [event for _, event in pairs if isinstance(event, NoticeEvent)]
+    if notices:
+        await read_model.add_notices(connection, notices)
+    return []
+
+
+def continued(
+    events: Sequence[tuple[Any, CaseEvent]], last: dict[UUID, int]
+) -> tuple[list[CaseEvent], list[Aside]]:
+    """The events that follow `last` of their case without a gap, and the records after a gap. Changes nothing."""
+    reached, kept, asides = dict(last), [], []
+    for record, event in events:
+        expected = reached.get(event.case_id, 0) + 1
+        if event.seq > expected:
+            asides.append(Aside(record, "gap", f"seq {event.seq}, expected {expected}"))
+        elif event.seq == expected:
+            reached[event.case_id] = event.seq
+            kept.append(event)
+    return kept, asides
+
+
+def _consume(
+    broker: KafkaBroker, database: Database, topic: Topic, keep: Keep, moved: Callable[[], None]
+) -> Consumer:
+    def reading(record: Any) -> Event | Unreadable:
+        # The reason is handed on as a value, so that the position passes an unreadable record as well.
+        try:
+            return read(topic.kinds, open_envelope(record).kind, record.value)
+        except Unreadable as why:
+            return why
+        except Unknown as why:
+            return Unreadable(str(why))
+
+    async def work(connection: Connection, pairs: Sequence[Pair]) -> Sequence[Aside]:
+        before = await read_model.positions(connection, topic.name)
+        fresh = [pair for pair in pairs if pair[0].offset >= before.get(pair[0].partition, 0)]
+        asides = [Aside(record, why.reason, why.detail) for record, why in fresh if isinstance(why, Unreadable)]
+        asides += await keep(connection, [(r, event) for r, event in fresh if not isinstance(event, Unreadable)])
+        await read_model.move(connection, topic.name, {record.partition: record.offset + 1 for record, _ in pairs})
+        log.debug("model.moved", topic=topic.name, records=len(fresh))
+        return asides
+
+    return consume(broker, topic.name, f"intake.{topic.name}", database, reading, work, after=moved)

@@ -1,0 +1,158 @@
+"""The read model in PostgreSQL, schema `intake`: written from the topics, read by citizens' apps.
+
+Rows and the position of their partition are written in one transaction. A case event may come before its report
+and the reverse: neither table refers to the other, and they meet when somebody reads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from chassis import faults
+from chassis.postgres.pool import Connection, Database
+from schemas.cases import CaseEvent, CaseJoined, CaseOpened
+from schemas.notices import NoticeEvent
+from schemas.reports import ReportReceived
+
+_SEEN = """
+select r.app, r.body, c.seq as joined_at,
+       array(select e.kind || ' ' || e.body from intake.case_events e where e.case_id = c.case_id order by e.seq)
+           as events,
+       array(select n.kind || ' ' || n.body from intake.notices n
+             where n.report_id = r.report_id and n.kind = 'notice.delivered' order by n.at) as notices
+from intake.reports r left join intake.case_reports c using (report_id) where r.report_id = $1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that is known of one report: bodies as published; events and notices as (type, body), events by `seq`."""
+
+    app: str
+    body: str
+    joined_at: int | None
+    events: tuple[tuple[str, str], ...]
+    notices: tuple[tuple[str, str], ...]
+
+
+async def seen(database: Database, report_id: UUID) -> Seen | None:
+    """What the model knows of a report, in one statement. Raises `Unavailable`."""
+    row = await database.fetchrow(_SEEN, report_id)
+    if row is None:
+        return None
+    return Seen(row["app"], row["body"], row["joined_at"], _pairs(row["events"]), _pairs(row["notices"]))
+
+
+async def digests(database: Database, report_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The digests of the bodies that are known under these ids."""
+    rows = await database.fetch(
+        "select report_id, body_digest from intake.reports where report_id = any($1::uuid[])", list(report_ids)
+    )
+    return {row["report_id"]: row["body_digest"] for row in rows}
+
+
+async def position(database: Database, topic: str, partition: int) -> int:
+    """The offset that the model will read next; 0 before the first record."""
+    row = await database.fetchrow(
+        "select next_offset from intake.positions where topic = $1 and partition = $2", topic, partition
+    )
+    return int(row["next_offset"]) if row else 0
+
+
+async def positions(connection: Connection, topic: str) -> dict[int, int]:
+    """The next offset of each partition, inside the caller's transaction."""
+    rows = await connection.fetch("select partition, next_offset from intake.positions where topic = $1", topic)
+    return {row["partition"]: row["next_offset"] for row in rows}
+
+
+async def move(connection: Connection, topic: str, reached: dict[int, int]) -> None:
+    """Stores the next offset of each partition; it never goes back."""
+    faults.reach("model.written")
+    await connection.execute(
+        """insert into intake.positions (topic, partition, next_offset)
+           select $1, partition, next_offset from unnest($2::int[], $3::bigint[]) as u (partition, next_offset)
+           on conflict (topic, partition)
+           do update set next_offset = greatest(positions.next_offset, excluded.next_offset)""",
+        topic,
+        list(reached),
+        list(reached.values()),
+    )
+
+
+async def add_reports(connection: Connection, received: Sequence[ReportReceived]) -> None:
+    """Adds reports; the first of an id stays, whatever comes later under the same id."""
+    await connection.execute(
+        """insert into intake.reports (report_id, app, body_digest, at, body)
+           select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
+           on conflict do nothing""",
+        [r.report_id for r in received],
+        [r.app for r in received],
+        [r.body_digest for r in received],
+        [r.at for r in received],
+        [r.model_dump_json(exclude={"contact", "original_text"}) for r in received],
+    )
+
+
+async def last_seqs(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The last event seen of each case; the rows stay locked until the transaction ends."""
+    rows = await connection.fetch(
+        "select case_id, seq from intake.cases where case_id = any($1::uuid[]) order by case_id for update",
+        list(case_ids),
+    )
+    return {row["case_id"]: row["seq"] for row in rows}
+
+
+async def add_case_events(connection: Connection, events: Sequence[CaseEvent], last: dict[UUID, int]) -> None:
+    """Adds events that continue their case without a gap; `last` is the number each case has reached with them."""
+    await connection.execute(
+        """insert into intake.cases (case_id, seq) select * from unnest($1::uuid[], $2::int[])
+           on conflict (case_id) do update set seq = excluded.seq""",
+        list(last),
+        list(last.values()),
+    )
+    await connection.execute(
+        """insert into intake.case_events (case_id, seq, kind, body)
+           select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) on conflict do nothing""",
+        [e.case_id for e in events],
+        [e.seq for e in events],
+        [e.kind for e in events],
+        [e.model_dump_json() for e in events],
+    )
+    reporting = [e for e in events if isinstance(e, CaseOpened | CaseJoined)]
+    if reporting:
+        await _add_case_reports(connection, reporting)
+
+
+async def add_notices(connection: Connection, notices: Sequence[NoticeEvent]) -> None:
+    """Adds what became of notices, each kind once."""
+    at: list[datetime] = [n.at for n in notices]
+    await connection.execute(
+        """insert into intake.notices (notice_id, kind, report_id, at, body)
+           select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[])
+           on conflict do nothing""",
+        [n.notice_id for n in notices],
+        [n.kind for n in notices],
+        [n.report_id for n in notices],
+        at,
+        [n.model_dump_json() for n in notices],
+    )
+
+
+async def _add_case_reports(connection: Connection, reporting: Sequence[CaseOpened | CaseJoined]) -> None:
+    report_ids = [e.report_id for e in reporting]
+    await connection.execute(
+        """insert into intake.case_reports (report_id, case_id, seq)
+           select * from unnest($1::uuid[], $2::uuid[], $3::int[]) on conflict do nothing""",
+        report_ids,
+        [e.case_id for e in reporting],
+        [e.seq for e in reporting],
+    )
+    known = await connection.fetchval(
+        "select count(*) from intake.reports where report_id = any($1::uuid[])", report_ids
+    )
+    if known < len(set(report_ids)):
+        faults.reach("model.crossed")
+
+
+def _pairs(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((kind, body) for kind, _, body in (line.partition(" ") for line in lines))

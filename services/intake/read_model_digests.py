@@ -1,0 +1,51 @@
+"""One look-up for all requests that wait at the same moment: which bodies are known under these report ids?"""
+
+import asyncio
+from uuid import UUID
+
+from chassis.logs import log
+from chassis.postgres.pool import Database, Unavailable
+from services.intake.read_model import digests
+
+PATIENCE = 0.5
+BLIND_SECONDS = 1.0
+
+
+class Digests:
+    """Asks the read model in turns: while one question is under way, the next requests gather for one more.
+
+    When PostgreSQL is away the answer is "not known", and for a second nobody asks: the router will decide.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[UUID, asyncio.Future[str | None]] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._blind_until = 0.0
+
+    async def known(self, report_id: UUID) -> str | None:
+        """The digest of the body that is known under this id, if there is one."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._blind_until:
+            return None
+        answer = self._waiting.get(report_id)
+        if answer is None:
+            answer = self._waiting[report_id] = loop.create_future()
+        if self._asking is None or self._asking.done():
+            self._asking = loop.create_task(self._ask_in_turns())
+        return await asyncio.shield(answer)
+
+    async def _ask_in_turns(self) -> None:
+        while self._waiting:
+            asked, self._waiting = self._waiting, {}
+            found: dict[UUID, str] = {}
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    found = await digests(self._database, list(asked))
+            except (Unavailable, TimeoutError) as why:
+                self._blind_until = asyncio.get_running_loop().time() + BLIND_SECONDS
+                log.warning("digests.blind", why=str(why)[:200])
+            finally:
+                for report_id, answer in asked.items():
+                    if not answer.done():
+                        answer.set_result(found.get(report_id))

@@ -1,0 +1,94 @@
+"""Read your writes: wait until the read model has passed what the topic held when the reader asked."""
+
+import asyncio
+from collections import Counter
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+
+from chassis.postgres.pool import Database
+from services.intake.read_model import position
+
+PATIENCE = 2.0
+MOST_WAITERS = 16
+LOOK_SECONDS = 0.05
+
+
+class KafkaAway(Exception):
+    """The end of the partition cannot be asked for; nobody knows what is still to be read."""
+
+
+class Crowded(Exception):
+    """Too many readers of one app wait already."""
+
+
+class Wait:
+    """Waits for one topic's read model, few at a time per app; `woken` is called when a batch is committed here."""
+
+    def __init__(self, bootstrap: str, topic: str, database: Database) -> None:
+        self._bootstrap, self._topic, self._database = bootstrap, topic, database
+        self._consumer: AIOKafkaConsumer | None = None
+        self._turn = asyncio.Lock()
+        self._waiters: Counter[str] = Counter()
+        self._moved = asyncio.Event()
+
+    def woken(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def passed(self, report_id: UUID, app: str) -> bool:
+        """True once the model has read all that the report's partition holds now; False after two seconds.
+
+        Raises `Crowded`, `KafkaAway`, and `Unavailable` of the database.
+        """
+        if self._waiters[app] >= MOST_WAITERS:
+            raise Crowded
+        self._waiters[app] += 1
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._reach(*await self._end(str(report_id).encode()))
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters[app] -= 1
+            if not self._waiters[app]:
+                del self._waiters[app]
+        return True
+
+    async def close(self) -> None:
+        """Lets the connection go."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def _reach(self, partition: int, end: int) -> None:
+        while await position(self._database, self._topic, partition) < end:
+            moved = self._moved
+            await asyncio.wait({asyncio.ensure_future(moved.wait())}, timeout=LOOK_SECONDS)
+
+    async def _end(self, key: bytes) -> tuple[int, int]:
+        try:
+            consumer = await self._connected()
+            partitions = sorted(consumer.partitions_for_topic(self._topic) or ())
+            partition = DefaultPartitioner()(key, partitions, partitions)
+            place = TopicPartition(self._topic, partition)
+            ends = await consumer.end_offsets([place])
+        except (KafkaError, ConnectionError, IndexError, ZeroDivisionError) as why:
+            raise KafkaAway from why
+        return partition, int(ends[place])
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        async with self._turn:
+            if self._consumer is None:
+                consumer = AIOKafkaConsumer(
+                    self._topic, bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False,
+                    request_timeout_ms=2000, auto_offset_reset="latest",
+                )  # fmt: skip
+                try:
+                    await consumer.start()
+                except BaseException:
+                    await consumer.stop()
+                    raise
+                self._consumer = consumer
+        return self._consumer
