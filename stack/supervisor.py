@@ -107,8 +107,8 @@ def _detached(folder: Path) -> int:
 
 
 def _supervise(folder: Path) -> int:
-    signal.signal(signal.SIGTERM, _raise_stopped)
-    signal.signal(signal.SIGINT, _raise_stopped)
+    signal.signal(signal.SIGTERM, raise_stopped)
+    signal.signal(signal.SIGINT, raise_stopped)
     system = System(folder)
     (folder / "env").unlink(missing_ok=True)
     (folder / "supervisor.pid").write_text(str(os.getpid()), "ascii")
@@ -132,7 +132,7 @@ def _supervise(folder: Path) -> int:
         (folder / "supervisor.pid").unlink(missing_ok=True)
 
 
-def _raise_stopped(_signal: int, _frame: FrameType | None) -> None:
+def raise_stopped(_signal: int, _frame: FrameType | None) -> None:
     raise Stopped
 
 

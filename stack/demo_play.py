@@ -1,0 +1,144 @@
+"""What the demo itself plays: citizens who report through two apps, the centre, and readers of the feeds."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+from stack.demo_facts import Facts, Tail
+from tests.standins.citizens import Saying, sayings
+from tests.standins.photos import photo
+
+APPS = {"jinyang": "APP_KEY", "fenhe": "APP2_KEY"}
+SENDERS = 8
+PHOTOS = 24
+UNNAMED = "E0110"
+"""The category that the centre names for a report that came without one."""
+
+
+class Play:
+    """One demo against a running system: `env` is what `.run/env` holds."""
+
+    def __init__(self, env: Mapping[str, str], facts: Facts, tails: list[Tail], count: int, prefix: str) -> None:
+        self._env, self._facts, self._tails = env, facts, tails
+        self._waiting = iter(list(sayings(count, seed=20190721, prefix=prefix)))
+        self._count = count
+        self._http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=40))
+
+    async def run(self, follow: Callable[[Facts], None], patience: float) -> None:
+        """Plays until every report has its result or `patience` seconds are over; `follow` is called meanwhile."""
+        tasks = [asyncio.create_task(self._send_all())]
+        tasks += [asyncio.create_task(self._read_feed(name)) for name in APPS]
+        tasks.append(asyncio.create_task(self._centre()))
+        deadline = time.monotonic() + patience
+        try:
+            while not self._done() and time.monotonic() < deadline:
+                self._read_tails()
+                follow(self._facts)
+                for task in (t for t in tasks if t.done()):
+                    task.result()  # an error of ours ends the demo at once
+                await asyncio.sleep(0.1)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def pages(self) -> dict[str, dict[str, Any]]:
+        """What intake tells each citizen in the end."""
+        gate = asyncio.Semaphore(8)
+
+        async def page(report_id: str) -> tuple[str, dict[str, Any]]:
+            async with gate:
+                for _ in range(20):  # the read model follows the topic by a moment
+                    answer = await self._http.get(
+                        f"{self._env['INTAKE_URL']}/v1/reports/{report_id}", headers=self._of_app(report_id)
+                    )
+                    told: dict[str, Any] = answer.json()
+                    if told.get("reply"):
+                        break
+                    await asyncio.sleep(0.1)
+            return report_id, told
+
+        found = dict(await asyncio.gather(*(page(report_id) for report_id in self._facts.sent)))
+        await self._http.aclose()
+        return found
+
+    def _read_tails(self) -> None:
+        for tail in self._tails:
+            for fact in tail.facts():
+                self._facts.take(fact)
+
+    def _done(self) -> bool:
+        facts = self._facts
+        return len(facts.sent) == self._count and facts.resulted >= set(facts.sent) and not (
+            {item["notice_id"] for item in facts.feed} - set(facts.callbacks)
+        )  # fmt: skip
+
+    async def _send_all(self) -> None:
+        await asyncio.gather(*(self._sender() for _ in range(SENDERS)))
+
+    async def _sender(self) -> None:
+        for n, saying in enumerate(self._waiting):
+            await self._send(saying, list(APPS)[n % 2])
+
+    async def _send(self, saying: Saying, app: str) -> None:
+        headers = {"Authorization": f"Bearer {self._env[APPS[app]]}"}
+        picture = photo(saying.photo % PHOTOS)
+        url = f"{self._env['INTAKE_URL']}/v1/media"
+        told = await self._post(url, content=picture, headers=headers | {"Content-Type": "image/jpeg"})
+        body = saying.body | {"media": [told["media_id"]]}
+        url = f"{self._env['INTAKE_URL']}/v1/reports"
+        told = await self._post(url, json=body, headers=headers | {"Idempotency-Key": saying.key})
+        self._facts.sent[told["report_id"]] = time.time()
+        self._facts.app_of[told["report_id"]] = app
+
+    async def _post(self, url: str, **what: Any) -> Any:
+        """A POST that is repeated while the answer is 503 or 429, as an app is told to."""
+        while True:
+            answer = await self._http.post(url, **what)
+            if answer.status_code not in (429, 503):
+                break
+            await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))
+        if answer.is_error:
+            raise RuntimeError(f"{url}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+    async def _read_feed(self, app: str) -> None:
+        headers = {"Authorization": f"Bearer {self._env[APPS[app]]}"}
+        query = {"limit": "500", "wait": "5"}
+        while True:
+            answer = await self._http.get(f"{self._env['NOTIFIER_URL']}/v1/feed", params=query, headers=headers)
+            answer.raise_for_status()
+            page = answer.json()
+            for item in page["items"]:
+                self._facts.take_feed(item)
+            if page["next"]:
+                query["after"] = page["next"]
+
+    async def _centre(self) -> None:
+        """Files what waits for a category and names a platform where too many have returned a case."""
+        headers = {"Authorization": f"Bearer {self._env['CENTRE_KEY']}"}
+        while True:
+            answer = await self._http.get(f"{self._env['ROUTER_URL']}/v1/review", headers=headers)
+            answer.raise_for_status()
+            for case in answer.json()["items"]:
+                await self._decide(case, headers)
+            await asyncio.sleep(0.3)
+
+    async def _decide(self, case: Mapping[str, Any], headers: dict[str, str]) -> None:
+        act, body = {
+            "held": ("file", {"category": UNNAMED}),
+            "filed": ("dispatch", {"platform": "P013", "reason": "协调派遣"}),
+            "handled": ("close", {"reply": "经核查，问题已处置。"}),
+        }[case["state"]]
+        key = f"centre-{case['case_id']}-{act}-{case.get('seq', 0)}-{case.get('generation', 0)}"
+        url = f"{self._env['ROUTER_URL']}/v1/cases/{case['case_id']}/{act}"
+        said = {"generation": case.get("generation", 0), **body}
+        answer = await self._http.post(url, json=said, headers=headers | {"Idempotency-Key": key})
+        if answer.status_code != 409:  # decided meanwhile
+            answer.raise_for_status()
+
+    def _of_app(self, report_id: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._env[APPS[self._facts.app_of[report_id]]]}"}
