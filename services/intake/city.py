@@ -12,8 +12,7 @@ from chassis.pack import PackError, Row, read_table, read_words, version_of
 from schemas.events import Words as PublicWords
 from services.intake.place import Districts
 from services.intake.screening import Words
-
-STAGES = ("上报", "立案", "派遣", "处置", "反馈", "结案")
+from services.intake.timeline import STAGES, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +25,6 @@ class Category:
     class_name: str
     clock: str
     amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a citizen is told about an event, with placeholders, and the outward stage it leads to."""
-
-    stage: str
-    words: PublicWords
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""From the topics into the read model: reports, cases and notices, each accepted in any order of the three."""
+"""From the topics into the read model: reports, cases and notices, each accepted in any order of the three.
+
+Every row is kept once by its key, so a repeated batch changes nothing. It is worked again all the same: a crash
+between the transaction and the parking of a record must not swallow that record.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -8,7 +12,6 @@ from faststream.kafka import KafkaBroker
 
 from chassis.kafka.consumer import Aside, Consumer, consume
 from chassis.kafka.envelope import Unreadable, open_envelope
-from chassis.logs import log
 from chassis.postgres.pool import Connection, Database
 from schemas.cases import CaseEvent
 from schemas.events import Event, Unknown, read
@@ -57,9 +60,7 @@ async def on_notices(connection: Connection, pairs: Sequence[tuple[Any, Event]])
     return []
 
 
-def continued(
-    events: Sequence[tuple[Any, CaseEvent]], last: dict[UUID, int]
-) -> tuple[list[CaseEvent], list[Aside]]:
+def continued(events: Sequence[tuple[Any, CaseEvent]], last: dict[UUID, int]) -> tuple[list[CaseEvent], list[Aside]]:
     """The events that follow `last` of their case without a gap, and the records after a gap. Changes nothing."""
     reached, kept, asides = dict(last), [], []
     for record, event in events:
@@ -72,9 +73,7 @@ def continued(
     return kept, asides
 
 
-def _consume(
-    broker: KafkaBroker, database: Database, topic: Topic, keep: Keep, moved: Callable[[], None]
-) -> Consumer:
+def _consume(broker: KafkaBroker, database: Database, topic: Topic, keep: Keep, moved: Callable[[], None]) -> Consumer:
     def reading(record: Any) -> Event | Unreadable:
         # The reason is handed on as a value, so that the position passes an unreadable record as well.
         try:
@@ -85,12 +84,9 @@ def _consume(
             return Unreadable(str(why))
 
     async def work(connection: Connection, pairs: Sequence[Pair]) -> Sequence[Aside]:
-        before = await read_model.positions(connection, topic.name)
-        fresh = [pair for pair in pairs if pair[0].offset >= before.get(pair[0].partition, 0)]
-        asides = [Aside(record, why.reason, why.detail) for record, why in fresh if isinstance(why, Unreadable)]
-        asides += await keep(connection, [(r, event) for r, event in fresh if not isinstance(event, Unreadable)])
+        asides = [Aside(record, why.reason, why.detail) for record, why in pairs if isinstance(why, Unreadable)]
+        asides += await keep(connection, [(r, event) for r, event in pairs if not isinstance(event, Unreadable)])
         await read_model.move(connection, topic.name, {record.partition: record.offset + 1 for record, _ in pairs})
-        log.debug("model.moved", topic=topic.name, records=len(fresh))
         return asides
 
     return consume(broker, topic.name, f"intake.{topic.name}", database, reading, work, after=moved)

@@ -11,6 +11,7 @@ Format = Literal["JPEG", "PNG", "WEBP"]
 Refused = Literal["not_an_image", "image_cut_off", "too_many_pixels", "side_too_long", "more_than_one_frame"]
 MEDIA_TYPES: dict[Format, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _SIZES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+_ENDS = frozenset({0xD9, 0xDA})
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
@@ -57,21 +58,12 @@ def _within_bounds(header: Header) -> Header | Refused:
 
 def _jpeg(data: bytes) -> Header | Refused:
     at = 2
-    while True:
-        if data[at] != 0xFF:
-            return "not_an_image"
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill
-            at += 1
-        elif marker in _BARE:
-            at += 2
-        elif marker in _SIZES:
+    while data[at] == 0xFF and (marker := data[at + 1]) not in _ENDS:
+        if marker in _SIZES:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return Header("JPEG", width, height)
-        elif marker in (0xD9, 0xDA):
-            return "not_an_image"
-        else:
-            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+        at += 1 if marker == 0xFF else 2 if marker in _BARE else 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return "not_an_image"
 
 
 def _png(data: bytes) -> Header | Refused:

@@ -59,12 +59,6 @@ async def position(database: Database, topic: str, partition: int) -> int:
     return int(row["next_offset"]) if row else 0
 
 
-async def positions(connection: Connection, topic: str) -> dict[int, int]:
-    """The next offset of each partition, inside the caller's transaction."""
-    rows = await connection.fetch("select partition, next_offset from intake.positions where topic = $1", topic)
-    return {row["partition"]: row["next_offset"] for row in rows}
-
-
 async def move(connection: Connection, topic: str, reached: dict[int, int]) -> None:
     """Stores the next offset of each partition; it never goes back."""
     faults.reach("model.written")

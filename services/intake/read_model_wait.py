@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -47,36 +48,36 @@ class Wait:
             raise Crowded
         self._waiters[app] += 1
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._reach(*await self._end(str(report_id).encode()))
-        except TimeoutError:
-            return False
+            return await self._reach(*await self._end(str(report_id).encode()))
         finally:
             self._waiters[app] -= 1
             if not self._waiters[app]:
                 del self._waiters[app]
-        return True
 
     async def close(self) -> None:
         """Lets the connection go."""
         if self._consumer is not None:
             await self._consumer.stop()
 
-    async def _reach(self, partition: int, end: int) -> None:
+    async def _reach(self, partition: int, end: int) -> bool:
+        until = asyncio.get_running_loop().time() + PATIENCE
         while await position(self._database, self._topic, partition) < end:
-            moved = self._moved
-            await asyncio.wait({asyncio.ensure_future(moved.wait())}, timeout=LOOK_SECONDS)
+            if asyncio.get_running_loop().time() > until:
+                return False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), LOOK_SECONDS)
+        return True
 
     async def _end(self, key: bytes) -> tuple[int, int]:
         try:
-            consumer = await self._connected()
-            partitions = sorted(consumer.partitions_for_topic(self._topic) or ())
-            partition = DefaultPartitioner()(key, partitions, partitions)
-            place = TopicPartition(self._topic, partition)
-            ends = await consumer.end_offsets([place])
-        except (KafkaError, ConnectionError, IndexError, ZeroDivisionError) as why:
+            async with asyncio.timeout(PATIENCE):
+                consumer = await self._connected()
+                partitions = sorted(consumer.partitions_for_topic(self._topic) or ())
+                place = TopicPartition(self._topic, DefaultPartitioner()(key, partitions, partitions))
+                ends = await consumer.end_offsets([place])
+        except (KafkaError, OSError, TimeoutError, ZeroDivisionError) as why:
             raise KafkaAway from why
-        return partition, int(ends[place])
+        return int(place.partition), int(ends[place])
 
     async def _connected(self) -> AIOKafkaConsumer:
         async with self._turn:
@@ -90,5 +91,6 @@ class Wait:
                 except BaseException:
                     await consumer.stop()
                     raise
+                consumer.pause(*consumer.assignment())  # only its ends are asked for; nothing is fetched
                 self._consumer = consumer
         return self._consumer

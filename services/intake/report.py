@@ -94,8 +94,9 @@ class ClaimedPlace(Claim):
 class Reporter(Claim):
     """The app's own opaque id of the citizen, and a phone, if the citizen wants to be told by SMS."""
 
-    ref: Annotated[str, Field(max_length=128), AfterValidator(_clean), AfterValidator(_not_empty),
-        AfterValidator(_opaque)]
+    ref: Annotated[
+        str, Field(max_length=128), AfterValidator(_clean), AfterValidator(_not_empty), AfterValidator(_opaque)
+    ]
     phone: Annotated[str, AfterValidator(_phone)] | None = None
 
 

@@ -7,7 +7,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Reports as received, cases with the events seen of them, which report belongs to which case, notices, positions."""
+    """Reports as received, events of cases, which report belongs to which case, notices, positions."""
     for statement in (
         """create table intake.reports (
             report_id uuid primary key, app text not null, body_digest text not null,

@@ -1,0 +1,112 @@
+"""The darkroom: photos are decoded in a process with limits, never in the service's own.
+
+A photo that kills, hangs or exhausts its process costs that photo: it is refused, and the service lives. The
+process that forks the children is started anew if it is the one that died.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from chassis import faults
+from chassis.logs import log
+
+PATIENCE = 6.0
+AT_ONCE = 2
+LARGEST_ANSWER = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Developed:
+    """A photo upright and without metadata, its size in pixels, and what its EXIF said of time and position."""
+
+    data: bytes
+    width: int
+    height: int
+    evidence: dict[str, Any]
+
+
+class Darkroom:
+    """Develops two photos at a time; the next ones wait."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._turn = asyncio.Lock()
+        self._worker: asyncio.subprocess.Process | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="darkroom-")
+        self._path = Path(self._folder.name) / "door"
+
+    async def develop(self, data: bytes) -> Developed | None:
+        """The photo, or None if it cannot be decoded within the limits of time and memory."""
+        async with self._places:
+            worker = await self._open()
+            faults.reach("media.decoding")
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    return await self._ask(data)
+            except (OSError, EOFError, TimeoutError, asyncio.IncompleteReadError, ValueError) as why:
+                log.warning("darkroom.refused", why=type(why).__name__, bytes=len(data))
+                if isinstance(why, ConnectionRefusedError | TimeoutError):
+                    await self._replace(worker)  # it may be stopped or stuck itself
+                return None
+
+    async def open(self) -> None:
+        """Starts the process, so that the first photo does not wait for it."""
+        await self._open()
+
+    async def close(self) -> None:
+        """Ends the process and removes its socket."""
+        if self._worker is not None:
+            await self._replace(self._worker)
+        self._folder.cleanup()
+
+    async def _ask(self, data: bytes) -> Developed | None:
+        reader, writer = await asyncio.open_unix_connection(str(self._path), limit=65_536)
+        try:
+            writer.write(len(data).to_bytes(4, "big") + data)
+            await writer.drain()
+            told = orjson.loads(await reader.readline())
+            if "refused" in told or told["bytes"] > LARGEST_ANSWER:
+                log.info("darkroom.undecodable", why=told.get("refused"))
+                return None
+            return Developed(await reader.readexactly(told["bytes"]), told["width"], told["height"], told["evidence"])
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _open(self) -> asyncio.subprocess.Process:
+        async with self._turn:
+            if self._worker is None or self._worker.returncode is not None:
+                self._worker = await self._start()
+        return self._worker
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        self._path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(self._path))
+            listening.listen(64)
+            worker = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.intake.darkroom_worker", str(listening.fileno()),
+                stdin=asyncio.subprocess.PIPE, pass_fds=(listening.fileno(),), cwd=Path(__file__).parents[2],
+                env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
+            )  # fmt: skip
+        log.info("darkroom.opened", pid=worker.pid)
+        return worker
+
+    async def _replace(self, worker: asyncio.subprocess.Process) -> None:
+        async with self._turn:
+            if worker.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    worker.kill()
+                await worker.wait()
+            if self._worker is worker:
+                self._worker = None

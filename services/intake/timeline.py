@@ -1,0 +1,152 @@
+"""What a citizen is told about a report: the events of its case in public words, folded into the six outward stages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from schemas import cases as ev
+from schemas.events import Event, Named
+from schemas.events import Words as PublicWords
+from schemas.reports import ReportReceived
+
+STAGES = ("上报", "立案", "派遣", "处置", "反馈", "结案")
+STATES = {
+    "case.opened": "opened", "case.held": "held", "case.declined": "declined", "case.filed": "filed",
+    "case.dispatched": "dispatched", "case.accepted": "accepted", "case.returned": "filed",
+    "case.suspended": "suspended", "case.resumed": "accepted", "case.handled": "handled",
+    "case.reworked": "filed", "case.closed": "closed", "case.reopened": "filed",
+}  # fmt: skip
+"""State of the case after an event; the others leave it as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a citizen is told about an event, with placeholders, and the outward stage it leads to."""
+
+    stage: str
+    words: PublicWords
+
+
+@dataclass(slots=True)
+class Told:
+    """What the events so far amount to, as one reporter sees it. Folded in order by `tell`."""
+
+    replies: Mapping[str, Said]
+    offset: timezone
+    joined_at: int
+    case_id: str | None = None
+    case_number: str | None = None
+    category: str | None = None
+    district: str | None = None
+    stage: str = STAGES[0]
+    state: str = "received"
+    deadline: datetime | None = None
+    platform: Named | None = None
+    reply: dict[str, Any] | None = None
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+
+
+def tell(
+    received: ReportReceived,
+    joined_at: int | None,
+    events: Sequence[ev.CaseEvent],
+    notices: Sequence[Event],
+    replies: Mapping[str, Said],
+    offset: timezone,
+) -> dict[str, Any]:
+    """The answer of `GET /v1/reports/{report_id}`. `joined_at` is the `seq` with which the report came to its case;
+    earlier events shape its state but are not in its timeline, and neither are other citizens' reports."""
+    told = Told(replies, offset, joined_at or 1, category=received.category, district=received.place.district)
+    _add(told, received, {})
+    for event in events:
+        _follow(told, event)
+        if event.seq >= told.joined_at and not (isinstance(event, ev.CaseJoined) and event.seq != told.joined_at):
+            _add(told, event, _blanks(told, event))
+    for notice in notices[:1]:
+        _add(told, notice, {})
+    told.timeline.sort(key=lambda line: line["at"])
+    return _answer(told, received)
+
+
+def _follow(told: Told, event: ev.CaseEvent) -> None:
+    told.case_id = str(event.case_id)
+    if event.kind in STATES:
+        told.state = STATES[event.kind]
+        told.stage = told.replies[event.kind].stage if event.kind in told.replies else told.stage
+    match event:
+        case ev.CaseFiled():
+            told.case_number, told.category, told.district = event.case_number, event.category, event.district
+        case ev.CaseDispatched():
+            told.platform, told.deadline = event.platform, event.deadline
+        case ev.CaseExtended() | ev.CaseResumed():
+            told.deadline = event.deadline
+        case ev.CaseReturned():
+            told.platform = told.deadline = None
+        case ev.CaseSuspended():
+            told.deadline = None
+        case ev.CaseReopened():
+            told.reply = None
+        case ev.CaseClosed() | ev.CaseDeclined():
+            told.reply = _reply(told, event)
+        case _:
+            pass
+
+
+def _reply(told: Told, event: ev.CaseClosed | ev.CaseDeclined) -> dict[str, Any]:
+    media, outcome = (event.media, event.outcome) if isinstance(event, ev.CaseClosed) else ((), "declined")
+    return {"at": _local(told, event.at), "text": event.reply, "media": list(media), "outcome": outcome}
+
+
+def _blanks(told: Told, event: ev.CaseEvent) -> dict[str, str]:
+    return {
+        "case_number": told.case_number or "",
+        "platform": getattr(getattr(event, "platform", None), "name", None) or "",
+        "deadline": _minute(told, told.deadline),
+        "until": _minute(told, getattr(event, "until", None)),
+        "reason": getattr(event, "reason", ""),
+        "reply": getattr(event, "reply", ""),
+    }
+
+
+def _add(told: Told, event: Event, blanks: Mapping[str, str]) -> None:
+    said = told.replies.get(event.kind)
+    if said is None:
+        return
+    text = {"zh": _filled(said.words.zh, blanks), "en": _filled(said.words.en, blanks)}
+    told.timeline.append({"at": _local(told, event.at), "stage": said.stage, "event": event.kind, "text": text})
+
+
+def _filled(template: str, blanks: Mapping[str, str]) -> str:
+    for name, value in blanks.items():  # not str.format: a citizen's or platform's words may hold braces
+        template = template.replace(f"{{{name}}}", value)
+    return template
+
+
+def _answer(told: Told, received: ReportReceived) -> dict[str, Any]:
+    return {
+        "report_id": str(received.report_id),
+        "case_id": told.case_id,
+        "case_number": told.case_number,
+        "category": told.category,
+        "district": told.district,
+        "stage": told.stage,
+        "state": told.state,
+        "deadline": _local(told, told.deadline) if told.deadline else None,
+        "platform": {"code": told.platform.code, "name": told.platform.name} if told.platform else None,
+        "text": received.text,
+        "place": received.place.model_dump(mode="json"),
+        "media": [photo.media_id for photo in received.media],
+        "observed_at": _local(told, received.observed_at) if received.observed_at else None,
+        "publishable": not received.findings,
+        "timeline": told.timeline,
+        "reply": told.reply,
+    }
+
+
+def _local(told: Told, at: datetime) -> str:
+    return at.astimezone(told.offset).isoformat()
+
+
+def _minute(told: Told, at: datetime | None) -> str:
+    return at.astimezone(told.offset).strftime("%Y-%m-%d %H:%M") if at else ""
