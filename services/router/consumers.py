@@ -1,0 +1,166 @@
+"""Topic `reports` → commands: a report opens a case or joins one, a dispute opens a closed one again.
+
+A whole batch is one transaction. A report that was taken before changes nothing; the same report with other words is
+parked. `report.rated` is a fact for the statistics and asks nothing of a case.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from faststream.kafka import KafkaBroker
+
+from chassis import faults
+from chassis.kafka.consumer import Aside, Consumer, consume
+from chassis.kafka.envelope import Envelope, Unreadable, open_envelope
+from chassis.postgres.pool import Connection
+from schemas import events
+from schemas.ids import case_id_of
+from schemas.reports import KINDS, ReportDisputed, ReportRated, ReportReceived
+from services.router import ledger_answers, ledger_reports
+from services.router.act import Ask, Door, act
+from services.router.commands import Dispute, Join, Open, Refusal
+from services.router.ledger_answers import Told
+from services.router.ledger_reports import Spot
+from services.router.opening import why_held
+from services.router.same_problem import Candidate, locks_of, reach_degrees, same_problem
+
+GROUP = "router.reports"
+Fact = ReportReceived | ReportDisputed | ReportRated
+Pair = tuple[Any, tuple[Envelope, Fact]]
+
+
+def read(record: Any) -> tuple[Envelope, Fact]:
+    """Envelope and event of a raw record; raises `Unreadable`."""
+    envelope = open_envelope(record)
+    try:
+        event = events.read(KINDS, envelope.kind, record.value)
+    except events.Unknown as why:
+        raise Unreadable(str(why)) from why
+    if not isinstance(event, ReportReceived | ReportDisputed | ReportRated):
+        raise Unreadable("unknown_type")
+    return envelope, event
+
+
+def subscribe(broker: KafkaBroker, door: Door) -> Consumer:
+    """The router's consumer loop; call before the broker starts."""
+
+    async def work(connection: Connection, pairs: Sequence[Pair]) -> Sequence[Aside]:
+        faults.reach("router.read")
+        return await on_batch(connection, door, pairs)
+
+    def committed() -> None:
+        faults.reach("router.committed")
+        door.waking.tell()
+
+    return consume(broker, "reports", GROUP, door.database, read, work, after=committed)
+
+
+async def on_batch(connection: Connection, door: Door, pairs: Sequence[Pair]) -> Sequence[Aside]:
+    """Everything that a batch asks for, in one transaction. Returns what must be set aside."""
+    received = [(record, event) for record, (_, event) in pairs if isinstance(event, ReportReceived)]
+    disputed = [(record, e, event) for record, (e, event) in pairs if isinstance(event, ReportDisputed)]
+    asides = await on_report_received(connection, door, received) if received else []
+    for record, envelope, event in disputed:
+        if not await on_report_disputed(connection, door, envelope, event):
+            asides.append(Aside(record, "unknown_report"))
+    return asides
+
+
+async def on_report_received(
+    connection: Connection, door: Door, received: Sequence[tuple[Any, ReportReceived]]
+) -> list[Aside]:
+    """Opens or joins a case for each report that is new."""
+    known = await ledger_reports.known(connection, [event.report_id for _, event in received])
+    digests = {report_id: digest for report_id, (_, digest) in known.items()}
+    fresh: list[ReportReceived] = []
+    asides = []
+    for record, event in received:
+        digest = digests.setdefault(event.report_id, event.body_digest)
+        if digest != event.body_digest:
+            asides.append(Aside(record, "idempotency_conflict", "the same report with other words came before"))
+        elif event.report_id not in known:
+            known[event.report_id] = (event.report_id, digest)
+            fresh.append(event)
+    if fresh:
+        await _take(connection, door, fresh)
+    return asides
+
+
+async def _take(connection: Connection, door: Door, fresh: Sequence[ReportReceived]) -> None:
+    at = door.now()
+    asks = await _placed(connection, door, fresh, at)
+    outcomes = await act(connection, door, asks, at)
+    late = [n for n, outcome in enumerate(outcomes) if isinstance(outcome.answer, Refusal)]
+    for n in late:  # the case to join was closed between the look and the lock: a new problem after all
+        asks[n] = _opening(fresh[n])
+    if late:
+        await act(connection, door, [asks[n] for n in late], at)
+    await ledger_reports.remember(
+        connection,
+        [(event.report_id, ask.case_id, event.body_digest) for event, ask in zip(fresh, asks, strict=True)],
+    )
+
+
+async def _placed(connection: Connection, door: Door, fresh: Sequence[ReportReceived], at: datetime) -> list[Ask]:
+    spots: dict[UUID, Spot] = {}
+    locks: set[int] = set()
+    for event in fresh:
+        spot = _spot(event, door)
+        if spot is not None:
+            spots[event.report_id] = spot
+            locks |= locks_of(spot.category, spot.lon, spot.lat, door.city.near.distance_m)
+    near = await ledger_reports.near(connection, locks, list(spots.values()), at - door.city.near.time)
+    faults.reach("router.joined")
+    found = dict(zip(spots, near, strict=True))
+    opened: dict[str, list[Candidate]] = {}
+    return [
+        _asked(event, spots.get(event.report_id), found.get(event.report_id, []), opened, at, door) for event in fresh
+    ]
+
+
+def _spot(event: ReportReceived, door: Door) -> Spot | None:
+    """Where to look for the same problem; None for a report that a person must see first."""
+    category, place = event.category, event.place
+    if category is None or place.lon is None or place.lat is None:
+        return None
+    if why_held(category, place.district, door.city) is not None:
+        return None
+    return Spot(category, place.lon, place.lat, *reach_degrees(place.lat, door.city.near.distance_m))
+
+
+def _asked(
+    event: ReportReceived, spot: Spot | None, near: list[Candidate], opened: dict[str, list[Candidate]],
+    at: datetime, door: Door,
+) -> Ask:  # fmt: skip
+    if spot is not None:
+        beside = opened.setdefault(spot.category, [])
+        same = same_problem(spot.lon, spot.lat, at, [*near, *beside], door.city.near)
+        if same is not None:
+            return Ask(same, Join(event.report_id, event.text, _media(event), f"report:{event.report_id}"))
+        beside.append(Candidate(case_id_of(event.report_id), spot.lon, spot.lat, at))
+    return _opening(event)
+
+
+def _opening(event: ReportReceived) -> Ask:
+    case_id, media = case_id_of(event.report_id), _media(event)
+    return Ask(case_id, Open(case_id, event.report_id, event.category, event.place, event.text, media, None))
+
+
+def _media(event: ReportReceived) -> tuple[str, ...]:
+    return tuple(photo.media_id for photo in event.media)
+
+
+async def on_report_disputed(connection: Connection, door: Door, envelope: Envelope, event: ReportDisputed) -> bool:
+    """Asks the report's case to live again, once for each dispute. False: the report is not known (yet)."""
+    known = await ledger_reports.known(connection, [event.report_id])
+    if event.report_id not in known:
+        return False
+    key = str(envelope.event_id)
+    if await ledger_answers.find(connection, GROUP, [key]):
+        return True
+    ask = Ask(known[event.report_id][0], Dispute(event.report_id, event.text, f"report:{event.report_id}"))
+    await act(connection, door, [ask], door.now())
+    await ledger_answers.store(connection, GROUP, [(key, b"", Told(202, b""))])
+    return True

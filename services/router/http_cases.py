@@ -1,0 +1,95 @@
+"""Reading cases by HTTP: one with its history and the reasons for its platform, lists, the review, platforms."""
+
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from chassis.http.problems import Problem
+from services.router import ledger_reads
+from services.router.act import Door
+from services.router.case_answer import case_answer, explained
+from services.router.http_acts import case_id_from, unknown_case
+from services.router.http_queries import one_of, page_size, position, queries
+from services.router.ledger_reads import Page, Wanted
+from services.router.transitions import ALLOWED
+
+
+def routes(door: Door) -> APIRouter:  # noqa: C901  one function for each call
+    """The reads of the centre and operations; a platform reads what it holds."""
+    api = APIRouter(tags=["cases"])
+
+    @api.get(
+        "/v1/cases",
+        openapi_extra=queries(
+            "state", "platform", "district", "category", "case_number", "report_id", "cursor", "limit"
+        ),
+    )
+    async def cases(request: Request) -> Response:
+        """Cases, oldest first, narrowed by what you name."""
+        door.keys.admit(request, "centre", "ops")
+        return await _cases(door, request)
+
+    @api.get("/v1/cases/{case_id}")
+    async def case(request: Request, case_id: str) -> Response:
+        """One case: as it is, why its platform was chosen, and its history."""
+        client = door.keys.admit(request, "centre", "ops", "platform")
+        found = await ledger_reads.one(door.database, case_id_from(case_id))
+        if found is None:
+            raise unknown_case()
+        if client.kind == "platform" and (found.platform is None or found.platform.code != client.name):
+            raise unknown_case()
+        body = {**case_answer(found, door.city), "choice": explained(found, door.city)}
+        if client.kind != "platform":  # history names reports
+            body["report_ids"] = [str(report_id) for report_id in found.reports]
+            body["history"] = await ledger_reads.history(door.database, found.case_id)
+        return _json(body)
+
+    @api.get("/v1/review", openapi_extra=queries("cursor", "limit"))
+    async def review(request: Request) -> Response:
+        """What waits for the centre, longest first, and why."""
+        door.keys.admit(request, "centre", "ops")
+        return _page(door, await ledger_reads.review(door.database, position(request), page_size(request)))
+
+    @api.get("/v1/platforms")
+    async def platforms(request: Request) -> Response:
+        """The platforms of the city, and the bounce ledger: how often which rule's dispatch came back from whom."""
+        door.keys.admit(request, "centre", "ops")
+        items = [{"code": code, "name": name} for code, name in door.city.platforms.items()]
+        return _json(
+            {"items": items, "city_version": door.city.version, "returns": await ledger_reads.returns(door.database)}
+        )
+
+    return api
+
+
+async def _cases(door: Door, request: Request) -> Response:
+    if "report_id" in request.query_params:
+        return await _case_of_report(door, request.query_params["report_id"])
+    asked = request.query_params
+    wanted = Wanted(
+        one_of(request, "state", tuple(ALLOWED)),
+        one_of(request, "platform", tuple(door.city.platforms)),
+        one_of(request, "district", tuple(door.city.rules.platform_of_district)),
+        one_of(request, "category", tuple(door.city.clocks)),
+        asked.get("case_number"),
+    )
+    return _page(door, await ledger_reads.cases(door.database, wanted, position(request), page_size(request)))
+
+
+async def _case_of_report(door: Door, text: str) -> Response:
+    try:
+        report_id = UUID(text)
+    except ValueError as why:
+        raise Problem(422, "report_id_unfit", "A report_id is a UUID.", field="report_id") from why
+    case_id = await ledger_reads.case_of_report(door.database, report_id)
+    found = await ledger_reads.one(door.database, case_id) if case_id else None
+    return _json({"items": [case_answer(found, door.city)] if found else [], "next": ""})
+
+
+def _page(door: Door, page: Page) -> Response:
+    return _json({"items": [case_answer(case, door.city) for case in page.cases], "next": page.cursor})
+
+
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")

@@ -1,0 +1,185 @@
+"""The ledger's writes: the locked row of a case, and everything that one decision changes, in one transaction."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+from pydantic import TypeAdapter
+
+from chassis.kafka.envelope import headers_of
+from chassis.kafka.producer import Unsent
+from chassis.postgres import outbox
+from chassis.postgres.pool import Connection
+from schemas.cases import CaseReturned
+from schemas.ids import event_id_of
+from services.router.case import Case, CaseEvent
+from services.router.timers import Timer
+from services.router.transitions import OPEN_STATES
+
+CASES: TypeAdapter[Case] = TypeAdapter(Case)
+TOPIC = "cases"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A case as stored: how many lines of history it has, and the hash of the last one."""
+
+    case: Case
+    lines: int
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An act that was refused and is remembered in the history."""
+
+    at: datetime
+    by: str
+    command: str
+    reason: str
+    generation: int | None
+
+
+@dataclass(slots=True)
+class Draft:
+    """What one transaction does to one case: events and refusals in order, and the timers to stand afterwards."""
+
+    kept: Kept | None
+    case: Case | None
+    lines: list[CaseEvent | Refused] = field(default_factory=list)
+    timers: tuple[Timer, ...] = ()
+
+
+async def lock(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, Kept]:
+    """The cases that exist among `case_ids`, locked until the transaction ends, in the order of their ids."""
+    if not case_ids:
+        return {}
+    rows = await connection.fetch(
+        "select case_id, lines, chain, body from router.cases where case_id = any($1) order by case_id for update",
+        sorted(case_ids),
+    )
+    return {row["case_id"]: Kept(CASES.validate_json(row["body"]), row["lines"], row["chain"]) for row in rows}
+
+
+async def append(connection: Connection, drafts: Sequence[Draft]) -> None:
+    """Writes rows, history, outbox, timers and returns of all drafts, each table in one statement."""
+    drafts = [draft for draft in drafts if draft.case is not None]
+    history = [row for draft in drafts for row in _lines(draft)]
+    ends = {row[0]: (row[1], row[7]) for row in history}
+    await _write_cases(connection, drafts, ends)
+    await _write_history(connection, history)
+    await outbox.append(
+        connection,
+        "router",
+        [_unsent(row) for row in history if row[2] is not None],
+    )
+    await _write_timers(connection, drafts)
+    await _write_returns(connection, drafts)
+
+
+Line = tuple[UUID, int, int | None, datetime, str, str, bytes, bytes]
+
+
+def _lines(draft: Draft) -> list[Line]:
+    """History rows: case_id, line, seq, at, kind, by, body, hash. The hash chains over the one before."""
+    case = draft.case
+    if case is None:
+        return []
+    number, chain = (draft.kept.lines, draft.kept.chain) if draft.kept else (0, b"")
+    rows: list[Line] = []
+    for what in draft.lines:
+        number += 1
+        if isinstance(what, Refused):
+            body, seq, kind = _refusal_body(what), None, "refused"
+        else:
+            body, seq, kind = what.model_dump_json().encode(), what.seq, what.kind
+        chain = hashlib.sha256(chain + body).digest()
+        rows.append((case.case_id, number, seq, what.at, kind, what.by, body, chain))
+    return rows
+
+
+def _refusal_body(refused: Refused) -> bytes:
+    return orjson.dumps({"command": refused.command, "reason": refused.reason, "generation": refused.generation})
+
+
+def _unsent(row: Line) -> Unsent:
+    case_id, _, seq, at, kind, _, body, _ = row
+    headers = headers_of(event_id_of(case_id, kind, seq or 0), kind, "router", at)
+    return Unsent(TOPIC, str(case_id).encode(), body, headers)
+
+
+async def _write_cases(connection: Connection, drafts: Sequence[Draft], ends: dict[UUID, tuple[int, bytes]]) -> None:
+    changed = [draft.case for draft in drafts if draft.case is not None and draft.case.case_id in ends]
+    if not changed:
+        return
+    await connection.execute(
+        """insert into router.cases as c (case_id, state, is_open, category, district, lon, lat, case_number, platform,
+                generation, opened_at, changed_at, waits_for, lines, chain, body)
+           select * from unnest($1::uuid[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::float8[], $7::float8[],
+                $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::int[],
+                $15::bytea[], $16::text[])
+           on conflict (case_id) do update set state = excluded.state, is_open = excluded.is_open,
+                category = excluded.category, district = excluded.district, case_number = excluded.case_number,
+                platform = excluded.platform, generation = excluded.generation, changed_at = excluded.changed_at,
+                waits_for = excluded.waits_for, lines = excluded.lines, chain = excluded.chain, body = excluded.body,
+                placed = case when c.generation = excluded.generation then c.placed else pg_current_xact_id() end""",
+        [case.case_id for case in changed],
+        [case.state for case in changed],
+        [case.state in OPEN_STATES for case in changed],
+        [case.category for case in changed],
+        [case.district for case in changed],
+        [case.place.lon for case in changed],
+        [case.place.lat for case in changed],
+        [case.case_number for case in changed],
+        [case.platform.code if case.platform else None for case in changed],
+        [case.generation for case in changed],
+        [case.opened_at for case in changed],
+        [case.changed_at for case in changed],
+        [case.waits_for for case in changed],
+        [ends[case.case_id][0] for case in changed],
+        [ends[case.case_id][1] for case in changed],
+        [CASES.dump_json(case).decode() for case in changed],
+    )
+
+
+async def _write_history(connection: Connection, rows: Sequence[Line]) -> None:
+    if rows:
+        await connection.execute(
+            """insert into router.history (case_id, line, seq, at, kind, actor, body, hash)
+               select * from unnest($1::uuid[], $2::int[], $3::int[], $4::timestamptz[], $5::text[], $6::text[],
+                                    $7::bytea[], $8::bytea[])""",
+            *(list(column) for column in zip(*rows, strict=True)),
+        )
+
+
+async def _write_timers(connection: Connection, drafts: Sequence[Draft]) -> None:
+    old = [draft.kept.case.case_id for draft in drafts if draft.kept is not None]
+    if old:
+        await connection.execute("delete from router.timers where case_id = any($1)", old)
+    rows = [
+        (draft.case.case_id, timer.stage, timer.generation, timer.step, timer.at)
+        for draft in drafts
+        if draft.case is not None
+        for timer in draft.timers
+    ]
+    if rows:
+        await connection.execute(
+            """insert into router.timers (case_id, stage, generation, step, at)
+               select * from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[])""",
+            *(list(column) for column in zip(*rows, strict=True)),
+        )
+
+
+async def _write_returns(connection: Connection, drafts: Sequence[Draft]) -> None:
+    rows = [
+        (line.case_id, line.seq, draft.kept.case.rule, line.platform.code, line.reason, line.at)
+        for draft in drafts
+        if draft.kept is not None
+        for line in draft.lines
+        if isinstance(line, CaseReturned)
+    ]
+    for row in rows:
+        await connection.execute("insert into router.returns values ($1, $2, $3, $4, $5, $6)", *row)

@@ -1,0 +1,88 @@
+"""The ledger's side of reports: which are known, which open case is near, and numbers for cases."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from chassis.postgres.pool import Connection
+from services.router.same_problem import Candidate
+
+_LOCK_SPACE = 0x726F7574 << 32
+"""Keeps these locks apart from every other advisory lock of the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where to look for an open case: category, WGS-84 point, and how far in degrees."""
+
+    category: str
+    lon: float
+    lat: float
+    wide: float
+    high: float
+
+
+async def known(connection: Connection, report_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, str]]:
+    """Case and body digest of the reports that were taken before."""
+    rows = await connection.fetch(
+        "select report_id, case_id, body_digest from router.reports where report_id = any($1)", list(report_ids)
+    )
+    return {row["report_id"]: (row["case_id"], row["body_digest"]) for row in rows}
+
+
+async def remember(connection: Connection, rows: Sequence[tuple[UUID, UUID, str]]) -> None:
+    """Writes (report_id, case_id, body digest). The primary key is what makes a report one report."""
+    if rows:
+        await connection.execute(
+            "insert into router.reports select * from unnest($1::uuid[], $2::uuid[], $3::text[])",
+            *(list(column) for column in zip(*rows, strict=True)),
+        )
+
+
+async def near(
+    connection: Connection, locks: Collection[int], spots: Sequence[Spot], since: datetime
+) -> list[list[Candidate]]:
+    """For each spot the open cases of its category around it. Takes the advisory `locks` in their order first."""
+    found: list[list[Candidate]] = [[] for _ in spots]
+    if not spots:
+        return found
+    await connection.execute(
+        "select pg_advisory_xact_lock(n) from unnest($1::bigint[]) n", [_LOCK_SPACE | lock for lock in sorted(locks)]
+    )
+    rows = await connection.fetch(
+        """select s.n, c.case_id, c.lon, c.lat, c.opened_at
+           from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[])
+                with ordinality as s (category, lon, lat, wide, high, n)
+           join router.cases c on c.category = s.category and c.is_open and c.opened_at > $6
+                and c.lat between s.lat - s.high and s.lat + s.high
+                and c.lon between s.lon - s.wide and s.lon + s.wide""",
+        [spot.category for spot in spots],
+        [spot.lon for spot in spots],
+        [spot.lat for spot in spots],
+        [spot.wide for spot in spots],
+        [spot.high for spot in spots],
+        since,
+    )
+    for row in rows:
+        found[row["n"] - 1].append(Candidate(row["case_id"], row["lon"], row["lat"], row["opened_at"]))
+    return found
+
+
+async def reserve_numbers(
+    connection: Connection, wanted: Mapping[tuple[str, date], int]
+) -> dict[tuple[str, date], int]:
+    """The first of so many consecutive sequences for each district and day. A rollback gives them back."""
+    if not wanted:
+        return {}
+    keys = sorted(wanted)
+    rows = await connection.fetch(
+        """insert into router.numbers as n (district, day, last)
+           select * from unnest($1::text[], $2::date[], $3::int[])
+           on conflict (district, day) do update set last = n.last + excluded.last
+           returning district, day, last""",
+        [district for district, _ in keys],
+        [day for _, day in keys],
+        [wanted[key] for key in keys],
+    )
+    return {(row["district"], row["day"]): row["last"] - wanted[row["district"], row["day"]] + 1 for row in rows}
