@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up down status check fix test journeys bench sizes lock compose-test clean
+.PHONY: help venv demo up down status check fix test journeys bench sizes lock compose-secrets compose-test clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -55,7 +55,10 @@ lock: venv ## make the hashed locks anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url requirements/service.in -o requirements/service.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url requirements/dev.in -c requirements/service.txt -o requirements/dev.txt
 
-compose-test: ## prove compose for real: up, a report to its reply, kill each container, down (needs Docker)
+compose-secrets: venv ## make the secret files that docker-compose.yml needs, once
+	@$(BIN)/python -m stack secrets
+
+compose-test: venv ## prove compose for real: up, a report to its reply, kill each container, down (needs Docker)
 	bash tests/compose_test.sh
 
 clean: ## remove everything that was made here

@@ -8,9 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 from stack import keys, parked, supervisor
-from stack.prepare import SERVICES, prepare
+from stack.prepare import ROOT, SERVICES, prepare
 from stack.processes import Failed
+from stack.secrets import Secrets
 from stack.supervisor import FOLDER, say
+from stack.up import platform_codes
 
 
 def main() -> int:
@@ -39,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     ready.add_argument("--database", default=os.environ.get("DATABASE_URL"), help="address as superuser")
     ready.add_argument("--passwords", type=Path, help="folder with <role>.password files")
     ready.set_defaults(verb=_prepare)
+    secret = verbs.add_parser("secrets", help="make the files that docker-compose.yml needs")
+    secret.add_argument("--folder", type=Path, default=ROOT / "secrets")
+    secret.set_defaults(verb=_secrets)
     aside = verbs.add_parser("parked", help="list and replay parked records")
     aside.add_argument("act", choices=("list", "replay"))
     aside.add_argument("topic", choices=("reports", "cases", "notices"))
@@ -80,6 +85,13 @@ def _prepare(arguments: argparse.Namespace) -> None:
         passwords = {s: (arguments.passwords / f"{s}.password").read_text("utf-8").strip() for s in SERVICES}
     prepare(arguments.kafka, arguments.database, passwords)
     say("Roles, schemas and topics are ready.")
+
+
+def _secrets(arguments: argparse.Namespace) -> None:
+    made = Secrets(arguments.folder, arguments.folder / "clients/clients.json")
+    made.make(platform_codes())
+    made.make_for_compose()
+    say(f"Secrets are in {arguments.folder}, keys in {arguments.folder}/clients/keys.env.")
 
 
 def _parked(arguments: argparse.Namespace) -> None:

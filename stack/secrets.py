@@ -11,6 +11,7 @@ from pathlib import Path
 from nacl.public import PrivateKey
 
 from stack import keys
+from stack.prepare import SERVICES
 
 APPS = {"APP_KEY": "jinyang", "APP2_KEY": "fenhe"}
 STAFF = {"CENTRE_KEY": ("centre", "centre"), "OPS_KEY": ("ops", "ops")}
@@ -37,6 +38,21 @@ class Secrets:
             wanted |= {f"PLATFORM_KEY_{code}": (code, "platform") for code in platforms}
             self._write("keys.json", json.dumps(keys.issue_all(self._clients, wanted)))
         self.keys = json.loads(stored.read_text("utf-8"))
+
+    def make_for_compose(self) -> None:
+        """Passwords and addresses of PostgreSQL as files, beside the others. Kept when they are there.
+
+        Compose mounts each file as it is, for a user that is not the host's: the folder is closed, the files are not.
+        """
+        for role in ("postgres", *SERVICES):
+            self._once(f"{role}.password", lambda: secrets.token_urlsafe(24))
+            password = (self._folder / f"{role}.password").read_text("ascii").strip()
+            user = "suishoupai" if role == "postgres" else role
+            self._once(f"{role}.url", lambda user=user, p=password: f"postgresql://{user}:{p}@postgres/suishoupai")  # type: ignore[misc]
+        lines = "".join(f"{label}={key}\n" for label, key in self.keys.items())
+        (self._clients.parent / "keys.env").write_text(lines, "ascii")
+        for path in self._folder.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
     def settings_of(self, service: str, media: Path) -> dict[str, str]:
         """What one service is told of these, by the names of its settings; each gets only what it needs."""
