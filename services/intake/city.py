@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import shapely
+from shapely.errors import ShapelyError
 
 from chassis.pack import PackError, Row, read_table, read_words, version_of
 from schemas.events import Words as PublicWords
@@ -125,7 +126,7 @@ def _districts(path: Path) -> Districts:
     try:
         features = json.loads(path.read_text("utf-8"))["features"]
         shapes = [(str(f["properties"]["gb2260"]), shapely.from_geojson(json.dumps(f["geometry"]))) for f in features]
-    except (OSError, ValueError, KeyError, TypeError, shapely.errors.GEOSException) as why:
+    except (OSError, ValueError, KeyError, TypeError, ShapelyError) as why:
         raise PackError(f"{path.name}: is not a collection of districts ({type(why).__name__}: {why})") from why
     for code, shape in shapes:
         if not shape.is_valid or shape.is_empty:

@@ -58,9 +58,10 @@ class Darkroom:
                     await self._replace(worker)  # it may be stopped or stuck itself
                 return None
 
-    async def open(self) -> None:
-        """Starts the process, so that the first photo does not wait for it."""
+    async def keep_open(self, stopping: asyncio.Event) -> None:
+        """Starts the process, so that the first photo does not wait for it, and ends it when the service stops."""
         await self._open()
+        await stopping.wait()
 
     async def close(self) -> None:
         """Ends the process and removes its socket."""

@@ -1,6 +1,6 @@
 """The process in which photos are decoded: it has Pillow loaded, forks once for each photo, and limits the child.
 
-Started by `darkroom` with a listening socket as file descriptor 0's neighbour; it ends when its standard input
+Started by `darkroom`, which hands it a listening socket; it ends when its standard input
 does, that is, with the service. A connection brings one photo and takes back one line of JSON and the new bytes.
 """
 
@@ -11,14 +11,20 @@ import resource
 import select
 import signal
 import socket
+import struct
 import sys
 import warnings
+import zlib
 from typing import Any
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
 MOST_MEMORY = 1_200_000_000
 MOST_SECONDS = 5
+UNDECODABLE = (
+    OSError, ValueError, SyntaxError, MemoryError, Warning, Image.DecompressionBombError, KeyError, TypeError,
+    IndexError, EOFError, OverflowError, struct.error, zlib.error,
+)  # fmt: skip
 _MODES = {"JPEG": ("L", "RGB"), "PNG": ("L", "LA", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
 _SAVE: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 85},
@@ -64,8 +70,7 @@ def _answer(connection: socket.socket) -> None:
         data = stream.read(int.from_bytes(stream.read(4), "big"))
         try:
             told, photo = develop(data)
-        except (OSError, ValueError, SyntaxError, MemoryError, Warning, UnidentifiedImageError, Image.DecompressionBombError,
-                KeyError, TypeError, IndexError, EOFError, OverflowError) as why:  # fmt: skip
+        except UNDECODABLE as why:
             told, photo = {"refused": type(why).__name__}, b""
         stream.write(json.dumps({**told, "bytes": len(photo)}).encode() + b"\n" + photo)
 

@@ -74,9 +74,18 @@ def _follow(told: Told, event: ev.CaseEvent) -> None:
     if event.kind in STATES:
         told.state = STATES[event.kind]
         told.stage = told.replies[event.kind].stage if event.kind in told.replies else told.stage
+    if isinstance(event, ev.CaseFiled):
+        told.case_number, told.category, told.district = event.case_number, event.category, event.district
+    elif isinstance(event, ev.CaseClosed | ev.CaseDeclined):
+        told.reply = _reply(told, event)
+    elif isinstance(event, ev.CaseReopened):
+        told.reply = None
+    _hold(told, event)
+
+
+def _hold(told: Told, event: ev.CaseEvent) -> None:
+    """Who has it, and until when."""
     match event:
-        case ev.CaseFiled():
-            told.case_number, told.category, told.district = event.case_number, event.category, event.district
         case ev.CaseDispatched():
             told.platform, told.deadline = event.platform, event.deadline
         case ev.CaseExtended() | ev.CaseResumed():
@@ -85,12 +94,6 @@ def _follow(told: Told, event: ev.CaseEvent) -> None:
             told.platform = told.deadline = None
         case ev.CaseSuspended():
             told.deadline = None
-        case ev.CaseReopened():
-            told.reply = None
-        case ev.CaseClosed() | ev.CaseDeclined():
-            told.reply = _reply(told, event)
-        case _:
-            pass
 
 
 def _reply(told: Told, event: ev.CaseClosed | ev.CaseDeclined) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""Intake put together: what is read at start, what runs in the process, what `/readyz` asks."""
+
+import asyncio
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from faststream.kafka import KafkaBroker
+
+from chassis.http import serve
+from chassis.http.health import Health
+from chassis.kafka.producer import Publisher, broker_of
+from chassis.keys import Keys
+from chassis.postgres.pool import Database
+from schemas.reports import ReportReceived
+from schemas.topics import REPORTS
+from services.intake.city import City, read_city
+from services.intake.consumers import consume_all
+from services.intake.contact import Sealer
+from services.intake.darkroom import Darkroom
+from services.intake.http import Door, add_reports
+from services.intake.http_media import Lab, add_media
+from services.intake.http_tracking import Window, add_tracking
+from services.intake.photo_store import PhotoStore
+from services.intake.read_model_digests import Digests
+from services.intake.read_model_wait import Wait
+from services.intake.report import Terms
+from services.intake.settings import IntakeSettings
+
+TITLE = "suishoupai intake"
+SUMMARY = "Citizens' reports and photos in, statuses and replies out."
+
+
+async def serve_intake(settings: IntakeSettings) -> None:
+    """Runs the service until it is told to stop."""
+    stopping = asyncio.Event()
+    health = Health(stopping)
+    city, keys = read_city(settings.city_path), Keys(settings.clients_path)
+    database = Database(settings.database_url, "intake")
+    broker = broker_of(settings.kafka_bootstrap, "intake")
+    wait = Wait(settings.kafka_bootstrap, REPORTS.name, database)
+    darkroom = Darkroom()
+    app = serve.application(TITLE, _version(), SUMMARY, health)
+    receipt_key = bytes.fromhex(settings.receipt_key)
+    add_reports(app, _door(settings, keys, city, broker, database))
+    add_tracking(app, Window(keys, city, database, wait))
+    add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), receipt_key))
+    _document(app, broker)
+    for consumer in consume_all(broker, database, wait.woken):
+        health.add(f"model of {consumer.topic}", consumer.check)
+    health.add("kafka", lambda: _answers(broker))
+    health.add("postgres", database.check)
+    await database.open()
+    try:
+        await serve.run(
+            app, settings.host, settings.port, stopping, [lambda s: serve.keep_connected(broker, s), darkroom.keep_open]
+        )
+    finally:
+        await wait.close()
+        await darkroom.close()
+        await database.close()
+
+
+def _door(settings: IntakeSettings, keys: Keys, city: City, broker: KafkaBroker, database: Database) -> Door:
+    receipt_key = bytes.fromhex(settings.receipt_key)
+    return Door(
+        keys=keys,
+        city=city,
+        terms=Terms(city.categories.keys(), city.districts, receipt_key, city.receipt_lifetime),
+        sealer=Sealer(settings.contact_public_key),
+        digests=Digests(database),
+        publisher=Publisher(broker),
+        publish_seconds=settings.publish_seconds,
+    )
+
+
+def _document(app: FastAPI, broker: KafkaBroker) -> None:
+    broker.publisher(REPORTS.name, schema=ReportReceived, title="report.received", description="What a citizen said.")
+    serve.document_topics(app, broker, TITLE, _version())
+
+
+async def _answers(broker: KafkaBroker) -> str | None:
+    return None if await broker.ping(1.0) else "Kafka does not answer"
+
+
+def _version() -> str:
+    try:
+        return version("suishoupai")
+    except PackageNotFoundError:
+        return "0.1.0"

@@ -1,0 +1,158 @@
+"""Reports in: what an upstream app sends becomes a record on Kafka, and 202 only once it is there durably."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import FastAPI, Request, Response
+
+from chassis import faults
+from chassis.http.bodies import read_json
+from chassis.http.problems import FieldError, Problem
+from chassis.kafka.envelope import headers_of
+from chassis.kafka.producer import Publisher, Unsent
+from chassis.keys import Client, Keys
+from chassis.logs import log
+from schemas.ids import event_id_of, report_id_of
+from schemas.reports import ReportReceived
+from schemas.topics import REPORTS
+from services.intake.city import City
+from services.intake.contact import Sealer
+from services.intake.read_model_digests import Digests
+from services.intake.report import Report, Terms, Understood, Unfit, digest, understand
+from services.intake.screening import mask, screen
+
+LARGEST_BODY = 65_536
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_DOCUMENTED: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": Report.model_json_schema()}}},
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": True,
+            "description": "Yours, one for each report; send the same with every retry. 1 to 200 visible characters.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+        }
+    ],
+    "security": [{"key": []}],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the door needs to take reports."""
+
+    keys: Keys
+    city: City
+    terms: Terms
+    sealer: Sealer
+    digests: Digests
+    publisher: Publisher
+    publish_seconds: float
+
+
+def add_reports(app: FastAPI, door: Door) -> None:
+    """Adds `POST /v1/reports` and `GET /v1/categories`."""
+
+    @app.post("/v1/reports", status_code=202, openapi_extra=_DOCUMENTED, summary="Send a report", tags=["reports"])
+    async def post_report(request: Request) -> Response:
+        return await submit_report(request, door)
+
+    catalogue = orjson.dumps({"items": [_listed(door.city, code) for code in sorted(door.city.categories)]})
+
+    @app.get("/v1/categories", summary="The catalogue", tags=["reports"], openapi_extra={"security": [{"key": []}]})
+    async def list_categories(request: Request) -> Response:
+        door.keys.admit(request, "app", "platform", "centre")
+        return Response(catalogue, media_type="application/json", headers={"Cache-Control": "private, max-age=300"})
+
+
+async def submit_report(request: Request, door: Door) -> Response:
+    """Parse, ask, publish, tell. The same key always names the same report, however often it is sent."""
+    client = door.keys.admit(request, "app")
+    report_id = report_id_of(client.name, _idempotency_key(request))
+    claimed = await read_json(request, LARGEST_BODY)
+    at = datetime.now(UTC)
+    understood = understand(claimed, client.name, at, door.terms)
+    if isinstance(understood, Unfit):
+        errors = [FieldError(fault.field, fault.reason, fault.detail) for fault in understood.faults]
+        raise Problem(422, "unfit_report", "The report cannot be taken as it is.", errors=errors)
+    received = _received(report_id, client, understood, at, door)
+    known = await door.digests.known(report_id)
+    if known is not None and known != received.body_digest:
+        raise Problem(422, "idempotency_key_reused", "This key came with another body before.", field="Idempotency-Key")
+    faults.reach("intake.placed")
+    if known is None:
+        await _publish(received, door)
+    faults.reach("intake.acked")
+    log.info("report.received", report_id=str(report_id), app=client.name)
+    answer = _accepted(report_id)
+    faults.reach("intake.answered")
+    return answer
+
+
+async def _publish(received: ReportReceived, door: Door) -> None:
+    event_id = event_id_of(received.report_id, received.kind)
+    unsent = Unsent(
+        REPORTS.name,
+        str(received.report_id).encode(),
+        received.model_dump_json().encode(),
+        headers_of(event_id, received.kind, REPORTS.writer, received.at),
+    )
+    outcome = await door.publisher.publish(unsent, door.publish_seconds)
+    faults.reach("intake.sent")
+    if outcome == "unconfirmed":  # it may still arrive; the derived id makes that harmless
+        raise Problem(503, "not_durable", "Send it again with the same Idempotency-Key.", retry_after=2)
+    if outcome == "overloaded":
+        raise Problem(503, "overloaded", "Too many wait already. Send it again, same key.", retry_after=1)
+
+
+def _received(report_id: UUID, client: Client, understood: Understood, at: datetime, door: Door) -> ReportReceived:
+    said = understood.claimed
+    text, in_text = mask(said.text)
+    address, in_address = mask(said.place.address)
+    personal = list(dict.fromkeys((*in_text, *in_address)))
+    seal = door.sealer.seal
+    return ReportReceived(
+        at=at,
+        report_id=report_id,
+        app=client.name,
+        reporter_ref=said.reporter.ref,
+        text=text,
+        category=said.category,
+        place=understood.place.model_copy(update={"address": address}) if in_address else understood.place,
+        media=understood.photos,
+        observed_at=said.observed_at,
+        findings=screen(f"{said.text}\n{said.place.address}", personal, bool(said.media), door.city.words),
+        contact=seal(report_id, client.name, phone=said.reporter.phone) if said.reporter.phone else None,
+        original_text=seal(report_id, client.name, text=said.text, address=said.place.address) if personal else None,
+        body_digest=digest(said, door.terms.receipt_key),
+        city_version=door.city.version,
+    )
+
+
+def _idempotency_key(request: Request) -> str:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        raise Problem(400, "idempotency_key_missing", "Send an Idempotency-Key of your own.", field="Idempotency-Key")
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Problem(400, "idempotency_key_unfit", "1 to 200 visible ASCII characters.", field="Idempotency-Key")
+    return key
+
+
+def _accepted(report_id: UUID) -> Response:
+    body = b'{"report_id":"%b","status":"received","tracking":"/v1/reports/%b"}' % ((str(report_id).encode(),) * 2)
+    return Response(body, 202, {"Location": f"/v1/reports/{report_id}"}, media_type="application/json")
+
+
+def _listed(city: City, code: str) -> dict[str, Any]:
+    category = city.categories[code]
+    return {
+        "code": category.code,
+        "name": category.name,
+        "class": {"code": category.class_code, "name": category.class_name},
+        "clock": {"kind": category.clock, "amount": category.amount},
+    }

@@ -1,0 +1,141 @@
+"""Photos in and out: bounded, looked at, developed without metadata, stored by hash, named by a signed receipt."""
+
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from python_multipart.exceptions import MultipartParseError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from chassis.http.bodies import read_bytes
+from chassis.http.problems import Problem
+from chassis.keys import Keys
+from chassis.logs import log
+from chassis.receipts import Forged, read, sign
+from services.intake.darkroom import Darkroom, Developed
+from services.intake.photo import LARGEST_BYTES, MEDIA_TYPES, format_of, look_at
+from services.intake.photo_store import PhotoStore, StoreAway
+
+T = TypeVar("T")
+WRAPPING = 16_384
+"""What a multipart body may have beside the photo."""
+_REFUSED = {
+    "not_an_image": "Not a JPEG, PNG or WebP.",
+    "image_cut_off": "The photo ends too early.",
+    "too_many_pixels": "At most 50 million pixels.",
+    "side_too_long": "No side over 16,000 pixels.",
+    "more_than_one_frame": "One picture, no animation.",
+}
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Disposition": "inline",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Cache-Control": "private, max-age=86400, immutable",
+}
+_DOCUMENTED = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+            },
+        },
+    },
+    "security": [{"key": []}],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """What photos need on their way in and out."""
+
+    keys: Keys
+    darkroom: Darkroom
+    store: PhotoStore
+    receipt_key: bytes
+
+
+def add_media(app: FastAPI, lab: Lab) -> None:
+    """Adds `POST /v1/media` and `GET /v1/media/{media_id}`."""
+
+    @app.post("/v1/media", status_code=201, openapi_extra=_DOCUMENTED, summary="Send a photo", tags=["media"])
+    async def post_media(request: Request) -> Response:
+        client = lab.keys.admit(request, "app", "platform")
+        photo = await _developed(await _photo_of(request), lab.darkroom)
+        sha256 = hashlib.sha256(photo.data).hexdigest()
+        await _stored(lab.store.put(sha256, photo.data, photo.evidence))
+        media_id = sign(lab.receipt_key, client.name, sha256, datetime.now(UTC))
+        log.info("media.received", sha256=sha256, client=client.name)
+        body = {"media_id": media_id, "width": photo.width, "height": photo.height, "sha256": sha256}
+        return Response(orjson.dumps(body), 201, {"Location": f"/v1/media/{media_id}"}, media_type="application/json")
+
+    @app.get("/v1/media/{media_id}", summary="A photo", tags=["media"], openapi_extra={"security": [{"key": []}]})
+    async def get_media(request: Request, media_id: str) -> Response:
+        lab.keys.admit(request, "app", "platform", "centre", "ops")
+        try:
+            sha256 = read(lab.receipt_key, media_id).sha256
+        except Forged as why:
+            raise _unknown() from why
+        data = await _stored(lab.store.get(sha256))
+        kind = format_of(data) if data else None
+        if data is None or kind is None:
+            raise _unknown()
+        return Response(data, headers={**_SAFE, "ETag": f'"{sha256}"'}, media_type=MEDIA_TYPES[kind])
+
+
+async def _developed(data: bytes, darkroom: Darkroom) -> Developed:
+    header = look_at(data)
+    if isinstance(header, str):
+        raise Problem(422, header, _REFUSED[header], field="file")
+    photo = await darkroom.develop(data)
+    if photo is None:
+        raise Problem(422, "undecodable", "The photo cannot be decoded within the limits.", field="file")
+    return photo
+
+
+async def _photo_of(request: Request) -> bytes:
+    kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _part_of(request, await read_bytes(request, LARGEST_BYTES + WRAPPING))
+    if not kind.startswith("image/") and kind != "application/octet-stream":
+        raise Problem(415, "content_type", "Send image/*, or multipart/form-data.", field="Content-Type")
+    return await read_bytes(request, LARGEST_BYTES)
+
+
+async def _part_of(request: Request, body: bytes) -> bytes:
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = MultiPartParser(request.headers, chunks(), max_files=1, max_fields=4, max_part_size=1024)
+    parser.spool_max_size = LARGEST_BYTES + WRAPPING  # never on disk
+    try:
+        form = await parser.parse()
+        parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        data = await parts[0].read() if parts else b""
+        await form.close()
+    except (MultiPartException, MultipartParseError, KeyError, UnicodeDecodeError) as why:
+        raise Problem(400, "multipart_unreadable", "Not multipart/form-data with one file.", field="body") from why
+    if not parts:
+        raise Problem(422, "missing", "The form has no file.", field="file")
+    if len(data) > LARGEST_BYTES:
+        raise Problem(413, "body_too_large", f"At most {LARGEST_BYTES} bytes.", field="file")
+    return data
+
+
+async def _stored(work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except StoreAway as why:
+        log.error("media.store_away", why=str(why))
+        raise Problem(503, "store_away", "The photo store does not answer.", retry_after=5) from why
+
+
+def _unknown() -> Problem:
+    return Problem(404, "media_unknown", "There is no such photo.", field="media_id")

@@ -1,0 +1,79 @@
+"""Reports out: what became of a report, to the app that sent it and to nobody else."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import FastAPI, Request, Response
+
+from chassis.http.problems import Problem
+from chassis.keys import Keys
+from chassis.postgres.pool import Database
+from schemas import cases, notices
+from schemas.events import read
+from schemas.reports import ReportReceived
+from services.intake.city import City
+from services.intake.read_model import Seen, seen
+from services.intake.read_model_wait import Crowded, KafkaAway, Wait
+from services.intake.timeline import tell
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the way out needs to show reports."""
+
+    keys: Keys
+    city: City
+    database: Database
+    wait: Wait
+
+
+def add_tracking(app: FastAPI, window: Window) -> None:
+    """Adds `GET /v1/reports/{report_id}`."""
+
+    @app.get(
+        "/v1/reports/{report_id}",
+        summary="Status, timeline and reply of a report",
+        tags=["reports"],
+        openapi_extra={"security": [{"key": []}]},
+    )
+    async def get_report(request: Request, report_id: str) -> Response:
+        client = window.keys.admit(request, "app")
+        found = await _found(_uuid(report_id), client.name, window)
+        return Response(orjson.dumps(shown(found, window.city)), media_type="application/json")
+
+
+def shown(found: Seen, city: City) -> dict[str, Any]:
+    """The answer's body: rows become events again, events become what a citizen is told."""
+    events: list[Any] = [read(cases.KINDS, kind, body.encode()) for kind, body in found.events]
+    told = [read(notices.KINDS, kind, body.encode()) for kind, body in found.notices]
+    received = ReportReceived.model_validate_json(found.body, extra="ignore")
+    return tell(received, found.joined_at, events, told, city.replies, city.offset)
+
+
+async def _found(report_id: UUID, app: str, window: Window) -> Seen:
+    """The report, waiting for the read model if it may not have come so far. Unknown and foreign are both 404."""
+    found = await seen(window.database, report_id)
+    if found is None:
+        try:
+            await window.wait.passed(report_id, app)
+        except Crowded as why:
+            raise Problem(429, "too_many_waiting", "Too many of your calls wait already.", retry_after=1) from why
+        except KafkaAway as why:
+            raise Problem(503, "kafka_away", "Nobody can say yet. Try again.", retry_after=1) from why
+        found = await seen(window.database, report_id)
+    if found is None or found.app != app:
+        raise _unknown()
+    return found
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as why:
+        raise _unknown() from why
+
+
+def _unknown() -> Problem:
+    return Problem(404, "report_unknown", "There is no such report of yours.", field="report_id")

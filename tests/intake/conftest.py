@@ -1,0 +1,96 @@
+"""Intake as a real process on the real Kafka and PostgreSQL, and one client for each kind of caller."""
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from nacl.public import PrivateKey
+
+from stack.keys import issue_all
+
+ROOT = Path(__file__).parents[2]
+WANTED = {
+    "app": ("demo-app", "app"),
+    "app2": ("other-app", "app"),
+    "platform": ("P031", "platform"),
+    "centre": ("centre", "centre"),
+    "ops": ("ops", "ops"),
+}
+
+
+@dataclass
+class Intake:
+    """One process of intake: where it listens, the keys of its clients, and how to kill it."""
+
+    environ: dict[str, str]
+    url: str
+    keys: dict[str, str]
+    private_key: PrivateKey
+    log: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.intake"], env=self.environ, cwd=ROOT, stdout=log, stderr=log
+            )
+        self.until_ready(True)
+
+    def until_ready(self, ready: bool, patience: float = 40) -> None:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            try:
+                if (httpx.get(f"{self.url}/readyz", timeout=3).status_code == 200) is ready:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(self.log.read_text()[-4000:])
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def client(self, kind: str | None = "app") -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.keys[kind]}"} if kind else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def intake(kafka: str, service_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
+    folder = tmp_path_factory.mktemp("intake")
+    keys = issue_all(folder / "clients.json", WANTED)
+    private, port = PrivateKey.generate(), free_port()
+    told: dict[str, Any] = {
+        "KAFKA_BOOTSTRAP": kafka,
+        "DATABASE_URL": service_url("intake"),
+        "CLIENTS_PATH": folder / "clients.json",
+        "CITY_PATH": ROOT / "cities/taiyuan",
+        "PORT": port,
+        "MEDIA_URL": f"file://{folder}/media",
+        "RECEIPT_KEY": "ab" * 32,
+        "CONTACT_PUBLIC_KEY": f"k1:{base64.b64encode(bytes(private.public_key)).decode()}",
+    }
+    environ = dict(os.environ) | {f"INTAKE_{name}": str(value) for name, value in told.items()}
+    one = Intake(environ, f"http://127.0.0.1:{port}", keys, private, folder / "log")
+    one.start()
+    yield one
+    if one.process is not None and one.process.poll() is None:
+        one.end()
