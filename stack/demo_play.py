@@ -16,6 +16,8 @@ SENDERS = 8
 PHOTOS = 24
 UNNAMED = "E0110"
 """The category that the centre names for a report that came without one."""
+ARBITER = "P013"
+"""The platform that the centre names when too many have returned a case."""
 
 
 class Play:
@@ -130,13 +132,12 @@ class Play:
     async def _decide(self, case: Mapping[str, Any], headers: dict[str, str]) -> None:
         act, body = {
             "held": ("file", {"category": UNNAMED}),
-            "filed": ("dispatch", {"platform": "P013", "reason": "协调派遣"}),
+            "filed": ("dispatch", {"platform": ARBITER}),
             "handled": ("close", {"reply": "经核查，问题已处置。"}),
         }[case["state"]]
         key = f"centre-{case['case_id']}-{act}-{case.get('seq', 0)}-{case.get('generation', 0)}"
         url = f"{self._env['ROUTER_URL']}/v1/cases/{case['case_id']}/{act}"
-        said = {"generation": case.get("generation", 0), **body}
-        answer = await self._http.post(url, json=said, headers=headers | {"Idempotency-Key": key})
+        answer = await self._http.post(url, json=body, headers=headers | {"Idempotency-Key": key})
         if answer.status_code != 409:  # decided meanwhile
             answer.raise_for_status()
 

@@ -11,7 +11,7 @@ import aiohttp
 
 from tests.standins.photos import photo
 
-RETURN_REASONS = ("not_ours", "wrong_district", "duplicate_work")
+RETURN_REASONS = ("not_ours", "wrong_category", "cannot_find")
 
 
 @dataclass

@@ -1,0 +1,87 @@
+"""Guarantee 1, and with it 3 and 4: whatever process dies when, in the middle of whatever it does."""
+
+from collections import Counter
+
+import pytest
+
+from tests.journeys.town import Town, lives, until
+
+FAULTS = [
+    ("intake", "intake.sent:kill:5"),
+    ("intake", "intake.acked:kill:5"),
+    ("intake", "intake.acked:drop:5"),
+    ("intake", "model.written:kill:2"),
+    ("router", "router.read:kill:2"),
+    ("router", "router.decided:kill:2"),
+    ("router", "router.committed:kill:2"),
+    ("router", "router.committed:exit:1"),
+    ("router", "relay.uncertain:kill:2"),
+    ("router", "relay.sent:kill:2"),
+    ("notifier", "notifier.written:kill:2"),
+    ("notifier", "notifier.written:exit:1"),
+]
+REPORTS = 24
+
+
+@pytest.mark.parametrize(("service", "fault"), FAULTS, ids=[fault for _, fault in FAULTS])
+def test_a_report_answered_202_is_never_lost_and_never_doubled(town: Town, service: str, fault: str) -> None:
+    town.kill(service)
+    faulty = town.start_faulty(service, fault)
+    reports = []
+    for _ in range(4):
+        reports += town.reports(REPORTS // 4) if faulty.poll() is None else []
+        if faulty.poll() is not None:
+            break
+    if "drop" not in fault:
+        until(lambda: faulty.poll() is not None)
+        town.start(service)
+    reports += town.reports(REPORTS - len(reports)) if len(reports) < REPORTS else []
+
+    town.handle_all(reports)
+
+    assert f"fault {fault}" in town.service(service).log.read_text("utf-8", "replace")
+    assert dict.fromkeys(reports, 1) == town.results(reports)
+    assert_one_case_each(town, reports)
+
+
+def test_killing_every_service_again_and_again_loses_and_doubles_nothing(town: Town) -> None:
+    reports = []
+    for name in ("router", "notifier", "intake", "router", "notifier"):
+        reports += town.reports(10)
+        town.kill(name)
+        town.service(name).start()
+
+    town.handle_all(reports)
+
+    assert dict.fromkeys(reports, 1) == town.results(reports)
+    assert_one_case_each(town, reports)
+
+
+def test_the_same_report_sent_many_times_is_one_report(town: Town) -> None:
+    body = town.body()
+    answers = [
+        town.call("intake", "POST", "/v1/reports", "APP_KEY", json=body, idempotency=town.mark) for _ in range(5)
+    ]
+    other = until(
+        lambda: town.call(
+            "intake", "POST", "/v1/reports", "APP_KEY", json=body | {"text": "别的"}, idempotency=town.mark
+        ),
+        lambda told: told.status_code != 202,
+    )
+    report_id = answers[0].json()["report_id"]
+    town.handle_all([report_id])
+
+    assert {202} == {answer.status_code for answer in answers}
+    assert 1 == len({answer.text for answer in answers})
+    assert (422, "idempotency_key_reused") == (other.status_code, other.json()["reason"])
+    assert {report_id: 1} == town.results([report_id])
+    assert_one_case_each(town, [report_id])
+
+
+def assert_one_case_each(town: Town, reports: list[str]) -> None:
+    entered: Counter[str] = Counter()
+    for events in lives(town.topic("cases")):
+        assert list(range(1, len(events) + 1)) == [event["seq"] for event in events]
+        entered.update(e["report_id"] for e in events if e["kind"] in ("case.opened", "case.joined"))
+
+    assert dict.fromkeys(reports, 1) == {report: entered[report] for report in reports}
