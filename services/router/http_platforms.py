@@ -1,9 +1,9 @@
 """What platforms do by HTTP: their worklist, and accept, return, handle, one by one or many at once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -47,7 +47,7 @@ class AcceptBody(Body):
 
 class ReturnBody(Body):
     generation: Generation
-    reason: Annotated[Literal["not_ours", "wrong_category", "wrong_place", "cannot_find", "other"], Field(strict=False)]
+    reason: str = Field(pattern=r"^[a-z][a-z_]{1,39}$")
     note: str = Field(default="", max_length=500)
 
 
@@ -142,7 +142,7 @@ async def _one(door: Door, request: Request, case_id: str, model: type[Body], ma
 async def _many(door: Door, request: Request, model: type[Many], make: Make) -> Response:
     platform = door.keys.admit(request, "platform").name
     key = key_of(request)
-    items: list[AcceptItem] | list[HandleItem] = (await read_body(request, model)).items
+    items: Sequence[AcceptItem | HandleItem] = (await read_body(request, model)).items
     if len({item.case_id for item in items}) < len(items):
         raise Problem(422, "case_twice", "Each case may stand once in a list.", field="items")
     asked = [
