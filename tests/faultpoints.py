@@ -27,13 +27,13 @@ ACTS: dict[str, Callable[[], object]] = {
 
 def arm(spec: str) -> None:
     """Makes `chassis.faults.reach` act at one place."""
-    place, act, nth = spec.split(":")
+    armed, act, nth = spec.split(":")
     reached = 0
 
-    def reach(here: str) -> None:
+    def reach(place: str) -> None:
         nonlocal reached
-        reached += here == place
-        if here == place and reached == int(nth):
+        reached += place == armed
+        if place == armed and reached == int(nth):
             os.write(2, f"fault {spec}\n".encode())
             ACTS[act]()
 
