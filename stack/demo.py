@@ -32,7 +32,7 @@ PATIENCE = 120.0
 
 def run() -> int:
     """Plays the demo and returns the exit code; Ctrl-C at any moment cleans up and returns 130."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     for sig in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sig, raise_stopped)
     try:
@@ -68,7 +68,7 @@ def _system(console: Console) -> Iterator[tuple[Mapping[str, str], Path]]:
 
 
 def _play(console: Console, env: Mapping[str, str], logs: Path) -> int:
-    count = int(os.environ.get("DEMO_REPORTS", "300"))
+    count = int(os.environ.get("DEMO_REPORTS", "240"))
     tails = [Tail(logs / "platforms.jsonl"), Tail(logs / "apps.jsonl")]
     for tail in tails:
         tail.path.unlink(missing_ok=True)
@@ -86,7 +86,7 @@ def _play(console: Console, env: Mapping[str, str], logs: Path) -> int:
 
 
 async def _watch(console: Console, play: Play, facts: Facts, logs: Path) -> int:
-    bars = demo_view.Bars(console, int(os.environ.get("DEMO_REPORTS", "300")))
+    bars = demo_view.Bars(console, int(os.environ.get("DEMO_REPORTS", "240")))
     began = time.monotonic()
     with bars.progress:
         await play.run(bars.follow, PATIENCE)

@@ -10,6 +10,11 @@ from typing import Any
 from stack.demo_verdict import RESULTS
 
 
+def notice(item: dict[str, Any]) -> str:
+    """What names a notice whatever channel it came by: whose report, and which event of its case."""
+    return f"{item['report_id']}/{item['seq']}"
+
+
 @dataclass
 class Tail:
     """New whole lines of a growing file of JSON lines."""
@@ -51,7 +56,7 @@ class Facts:
         if kind == "ready":
             self.ready.add(who)
         elif kind == "callback":
-            self.callbacks[fact["notice_id"]] += 1
+            self.callbacks[notice(fact)] += 1
             if fact["event"] in RESULTS:
                 self.answered.setdefault(fact["case_id"], at)
         else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from stack.demo_facts import Facts, Tail
+from stack.demo_facts import Facts, Tail, notice
 from tests.standins.citizens import Saying, sayings
 from tests.standins.photos import photo
 
@@ -75,7 +75,7 @@ class Play:
     def _done(self) -> bool:
         facts = self._facts
         return len(facts.sent) == self._count and facts.resulted >= set(facts.sent) and not (
-            {item["notice_id"] for item in facts.feed} - set(facts.callbacks)
+            {notice(item) for item in facts.feed} - set(facts.callbacks)
         )  # fmt: skip
 
     async def _send_all(self) -> None:

@@ -10,7 +10,7 @@ RESULTS = frozenset({"case.closed", "case.declined"})
 
 @dataclass(frozen=True)
 class Heard:
-    """What the upstream apps heard: items of the feed, callbacks by notice id with how often each came."""
+    """What the upstream apps heard: items of the feed, callbacks with how often each came; both by report and `seq`."""
 
     feed: Sequence[Mapping[str, Any]] = ()
     callbacks: Counter[str] = field(default_factory=Counter)
@@ -24,7 +24,7 @@ def faults(sent: Iterable[str], heard: Heard, timelines: Mapping[str, Mapping[st
     """
     sent = set(sent)
     results = Counter(item["report_id"] for item in heard.feed if item["event"] in RESULTS)
-    entries = Counter(item["notice_id"] for item in heard.feed)
+    entries = Counter(f"{item['report_id']}/{item['seq']}" for item in heard.feed)
     owed = set(entries)
     found = [
         (len(sent - set(results)), "report(s) without an answer in the feed"),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import httpx
 import pytest
 
 from tests.journeys.town import Town, lives, until
@@ -59,15 +60,12 @@ def test_killing_every_service_again_and_again_loses_and_doubles_nothing(town: T
 
 def test_the_same_report_sent_many_times_is_one_report(town: Town) -> None:
     body = town.body()
-    answers = [
-        town.call("intake", "POST", "/v1/reports", "APP_KEY", json=body, idempotency=town.mark) for _ in range(5)
-    ]
-    other = until(
-        lambda: town.call(
-            "intake", "POST", "/v1/reports", "APP_KEY", json=body | {"text": "别的"}, idempotency=town.mark
-        ),
-        lambda told: told.status_code != 202,
-    )
+
+    def send(**change: str) -> httpx.Response:
+        return town.call("intake", "POST", "/v1/reports", "APP_KEY", json=body | change, idempotency=town.mark)
+
+    answers = [send() for _ in range(5)]
+    other = until(lambda: send(text="别的"), lambda told: told.status_code != 202)
     report_id = answers[0].json()["report_id"]
     town.handle_all([report_id])
 

@@ -7,6 +7,8 @@ from PIL import Image
 
 from tests.journeys.town import Town, lives, until
 
+ORDER = ["上报", "立案", "派遣", "处置", "反馈", "结案"]
+
 
 def jpeg(colour: tuple[int, int, int]) -> bytes:
     made = io.BytesIO()
@@ -41,7 +43,9 @@ def test_a_report_travels_from_the_citizen_to_the_platform_and_its_result_comes_
     item: Any = until(lambda: [i for i in town.feed() if i["report_id"] == report_id and i["event"] == "case.closed"])
 
     assert ("140106", "C0102", "结案") == (page["district"], page["category"], page["stage"])
-    assert ["上报", "立案", "派遣", "处置", "结案"] == list(
+    stages = list(dict.fromkeys(e["stage"] for e in page["timeline"]))
+    reply = page["reply"]
+    assert ["上报", "立案", "派遣", "处置", "反馈", "结案"] == sorted(stages, key=ORDER.index)
         dict.fromkeys(e["stage"] for e in page["timeline"] if e["stage"] != "反馈")
     )
     assert ("已更换井盖", [after], "closed") == (

@@ -18,6 +18,8 @@ from stack.processes import spawn
 from stack.up import Service, System
 
 PATIENCE = 45.0
+AGAIN = (429, 500, 502, 503)
+"""Answers after which a client repeats its call."""
 T = TypeVar("T")
 
 

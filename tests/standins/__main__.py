@@ -19,7 +19,7 @@ import aiohttp
 from tests.standins import app, platform
 
 APPS = {"jinyang": "APP_KEY", "fenhe": "APP2_KEY"}
-TOLD = ("case_id", "case_number", "report_id", "event", "generation", "notice_id", "state", "reason")
+TOLD = ("case_id", "case_number", "report_id", "event", "generation", "notice_id", "seq", "state", "reason")
 
 
 class Log:

@@ -6,13 +6,13 @@ import random
 
 from PIL import Image, ImageDraw, ImageFilter
 
-SIZES = ((960, 720), (720, 960), (1024, 768))
+SIZES = ((800, 600), (600, 800), (768, 576))
 _EXIF_GPS, _EXIF_MADE, _EXIF_TIME = 0x8825, 0x010F, 0x0132
 
 
 @functools.cache
 def photo(seed: int, lon: float = 112.5526, lat: float = 37.8553) -> bytes:
-    """A JPEG of 50 to 150 kB, the same for the same seed; `lon` and `lat` (WGS-84) stand in its EXIF."""
+    """A JPEG of 40 to 100 kB, the same for the same seed; `lon` and `lat` (WGS-84) stand in its EXIF."""
     chance = random.Random(seed)
     image = _street(chance, *chance.choice(SIZES))
     exif = Image.Exif()

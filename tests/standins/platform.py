@@ -41,25 +41,27 @@ class Platform:
 
     async def work(self, http: aiohttp.ClientSession) -> None:
         """Works its list until cancelled; an unreachable router is asked again a moment later."""
-        while True:
-            try:
-                for case in await self._list(http):
-                    await self._take(http, case)
-            except (aiohttp.ClientError, TimeoutError) as why:
-                self.tell(self.code, "unreachable", str(why))
-                await asyncio.sleep(0.5)
+        cursor = ""
+        async with asyncio.TaskGroup() as hands:
+            while True:
+                try:
+                    page = await self._list(http, cursor)
+                except (aiohttp.ClientError, TimeoutError) as why:
+                    self.tell(self.code, "unreachable", str(why))
+                    await asyncio.sleep(0.5)
+                    continue
+                for case in page["items"]:
+                    self.tell(self.code, "seen", case)
+                    hands.create_task(self._take(http, case))
+                cursor = page["next"] or cursor
 
-    async def _list(self, http: aiohttp.ClientSession) -> list[Any]:
-        query = {"state": "dispatched", "wait": "20", "limit": "50"}
-        async with http.get(
-            f"{self.router_url}/v1/platforms/me/cases", params=query, headers=self._headers()
-        ) as answer:
+    async def _list(self, http: aiohttp.ClientSession, cursor: str) -> Any:
+        url = f"{self.router_url}/v1/platforms/me/cases?state=dispatched&wait=20&limit=50&cursor={cursor}"
+        async with http.get(url, headers=self._headers()) as answer:
             answer.raise_for_status()
-            items: list[Any] = (await answer.json())["items"]
-            return items
+            return await answer.json()
 
     async def _take(self, http: aiohttp.ClientSession, case: Any) -> None:
-        self.tell(self.code, "seen", case)
         if self.chance.random() < self.manner.returned_share:
             await self._act(http, case, "return", {"reason": self.chance.choice(RETURN_REASONS), "note": "请核实权属"})
             return
