@@ -18,6 +18,8 @@ from stack.processes import spawn
 from stack.up import Service, System
 
 PATIENCE = 45.0
+CATEGORY = "E0401"
+"""A happening whose handling owes no photo."""
 AGAIN = (429, 500, 502, 503)
 """Answers after which a client repeats its call."""
 T = TypeVar("T")
@@ -74,7 +76,7 @@ class Town:
             "lat": 37.70 + self.made // 40 % 50 * 0.003,
             "system": "WGS-84",
         }
-        fit = {"text": "道路旁有暴露垃圾", "category": "E0110", "place": place, "reporter": {"ref": f"u-{self.made}"}}
+        fit = {"text": "路口有人占道经营", "category": CATEGORY, "place": place, "reporter": {"ref": f"u-{self.made}"}}
         return fit | change
 
     def report(self, key: str = "APP_KEY", **change: Any) -> str:

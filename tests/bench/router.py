@@ -1,0 +1,121 @@
+"""The router against a raw loop: the same preloaded reports, in turn, three rounds each, each alone on the machine."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from chassis.kafka.envelope import headers_of
+from schemas.events import Place
+from schemas.ids import event_id_of, report_id_of
+from schemas.reports import ReportReceived
+from stack.up import System
+from tests.bench.door import stop_service
+from tests.bench.hop import make_topic
+
+ROUNDS, REPORTS = 3, 6000
+CATEGORIES = ("E0401", "E0110", "C0102", "E0201", "C0302", "E0410", "E0113", "C0401")
+
+
+def measure(system: System) -> tuple[list[float], list[float]]:
+    """Reports a second of the router, to the last `case.dispatched` on its topic, and of the raw loop, by round."""
+    for name in ("intake", "notifier", "router"):
+        stop_service(system, name)
+    kafka = system.env["KAFKA_BOOTSTRAP"]
+    env = {**os.environ, "KAFKA_BOOTSTRAP": kafka, "DATABASE_URL": system.env["DATABASE_URL"]}
+    ours, raw = [], []
+    _finish_backlog(system, kafka)
+    for n in range(ROUNDS):
+        topic = f"bench.reports.{n}"
+        asyncio.run(make_topic(kafka, topic))
+        asyncio.run(_preload(kafka, ["reports", topic], REPORTS))
+        ours.append(_router(system, kafka))
+        command = [sys.executable, "-m", "tests.bench.raw_loop", str(REPORTS), topic, f"raw.{n}"]
+        done = subprocess.run(command, env=env, capture_output=True, check=True)
+        raw.append(REPORTS / float(done.stdout))
+    return ours, raw
+
+
+def received(n: int) -> tuple[bytes, bytes, dict[str, str]]:
+    """Key, value and headers of one report that joins no other."""
+    report_id = report_id_of("bench", uuid.uuid4().hex)
+    at = datetime.now(UTC)
+    place = Place(lon=112.40 + n % 77 * 0.003, lat=37.64 + n // 77 * 0.002, address="迎泽大街", district="140106")
+    event = ReportReceived(
+        at=at, report_id=report_id, app="bench", reporter_ref=f"u-{n}", text="路口有人占道经营，影响通行",
+        category=CATEGORIES[n % len(CATEGORIES)], place=place, body_digest="00" * 32, city_version="bench",
+    )  # fmt: skip
+    headers = headers_of(event_id_of(report_id, event.kind), event.kind, "intake", at)
+    return str(report_id).encode(), event.model_dump_json().encode(), headers
+
+
+async def _preload(kafka: str, topics: list[str], count: int) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, linger_ms=5)
+    await producer.start()
+    sends = []
+    for n in range(count):
+        key, value, headers = received(n)
+        raw = [(name, text.encode()) for name, text in headers.items()]
+        sends += [await producer.send(topic, value, key=key, headers=raw) for topic in topics]
+    await asyncio.gather(*sends)
+    await producer.stop()
+
+
+def _finish_backlog(system: System, kafka: str) -> None:
+    """Lets the router work off what the door's rounds left, and close nothing of it."""
+    system.services["router"].start()
+    asyncio.run(_until_still(kafka))
+    stop_service(system, "router")
+
+
+def _router(system: System, kafka: str) -> float:
+    """Reports a second from the first to the last record that the router writes in this round."""
+    before = asyncio.run(_ends(kafka))
+    system.services["router"].start()
+    first, last, cases = asyncio.run(_watch(kafka, before))
+    stop_service(system, "router")
+    return cases / (last - first)
+
+
+async def _ends(kafka: str) -> dict[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    await consumer.start()
+    partitions = [TopicPartition("cases", n) for n in consumer.partitions_for_topic("cases") or ()]
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    await consumer.stop()
+    return ends
+
+
+async def _until_still(kafka: str) -> None:
+    seen: dict[TopicPartition, int] = {}
+    still = 0
+    while still < 4:
+        await asyncio.sleep(1)
+        ends = await _ends(kafka)
+        still = still + 1 if ends == seen and sum(ends.values()) else 0
+        seen = ends
+
+
+async def _watch(kafka: str, after: dict[TopicPartition, int]) -> tuple[float, float, int]:
+    """Instants of the first and last record, and how many cases were entered (opened or joined), once all are."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    await consumer.start()
+    consumer.assign(list(after))
+    for partition, offset in after.items():
+        consumer.seek(partition, offset)
+    entered, first, last = 0, float("inf"), 0.0
+    until = time.monotonic() + 60
+    while entered < REPORTS or time.time() - last < 0.5:
+        if time.monotonic() > until:
+            raise RuntimeError(f"only {entered} of {REPORTS} within 60 s")
+        for records in (await consumer.getmany(timeout_ms=100)).values():
+            for record in records:
+                first, last = min(first, record.timestamp / 1000), max(last, record.timestamp / 1000)
+                entered += dict(record.headers)["ce_type"] in (b"case.opened", b"case.joined")
+    await consumer.stop()
+    return first, last, entered
