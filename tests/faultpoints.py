@@ -42,4 +42,4 @@ def arm(spec: str) -> None:
 
 if __name__ == "__main__":
     arm(os.environ["FAULT"])
-    runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)

@@ -29,9 +29,8 @@ async def loop(count: int, topic: str, group: str) -> float:
     connection = await asyncpg.connect(os.environ["DATABASE_URL"])
     await connection.execute("create schema if not exists raw")
     for table in ROWS:
-        await connection.execute(
-            f"create table if not exists raw.{table} (id bigint generated always as identity primary key, subject uuid, body bytea)"
-        )
+        columns = "id bigint generated always as identity primary key, subject uuid, body bytea"
+        await connection.execute(f"create table if not exists raw.{table} ({columns})")
         await connection.execute(f"create index if not exists {table}_subject on raw.{table} (subject)")
     await consumer.start()
     await producer.start()

@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -82,17 +83,17 @@ def _router(system: System, kafka: str) -> float:
     return cases / (last - first)
 
 
-async def _ends(kafka: str) -> dict[TopicPartition, int]:
+async def _ends(kafka: str) -> dict[Any, int]:
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
     await consumer.start()
     partitions = [TopicPartition("cases", n) for n in consumer.partitions_for_topic("cases") or ()]
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    ends: dict[Any, int] = await consumer.end_offsets(partitions)
     await consumer.stop()
     return ends
 
 
 async def _until_still(kafka: str) -> None:
-    seen: dict[TopicPartition, int] = {}
+    seen: dict[Any, int] = {}
     still = 0
     while still < 4:
         await asyncio.sleep(1)
@@ -101,7 +102,7 @@ async def _until_still(kafka: str) -> None:
         seen = ends
 
 
-async def _watch(kafka: str, after: dict[TopicPartition, int]) -> tuple[float, float, int]:
+async def _watch(kafka: str, after: dict[Any, int]) -> tuple[float, float, int]:
     """Instants of the first and last record, and how many cases were entered (opened or joined), once all are."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
     await consumer.start()
