@@ -5,6 +5,7 @@ SIGINT: not ready at once, open requests get their answers, consumers finish the
 """
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine, Sequence
 from types import FrameType
 from typing import Any
@@ -91,9 +92,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._stopping, self._loop = stopping, asyncio.get_running_loop()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:
+        # Not uvicorn's own, which raises the signal again at its end and so kills the consumers' drain half-way.
         self._loop.call_soon_threadsafe(self._stopping.set)
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 class _Counted:

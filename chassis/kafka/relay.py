@@ -12,6 +12,7 @@ import zlib
 
 import asyncpg
 from aiokafka.errors import KafkaError
+from faststream.exceptions import IncorrectState
 from faststream.kafka import KafkaBroker
 
 from chassis import faults
@@ -22,6 +23,8 @@ MOST_ROWS = 1000
 POLL_SECONDS = 0.5
 AWAY_SECONDS = 1.0
 ACK_SECONDS = 60.0
+_PASSES = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError, IncorrectState)
+"""What trying again cures. `IncorrectState`: the broker is not connected yet, or not any more."""
 
 
 class Relay:
@@ -36,7 +39,7 @@ class Relay:
         while not stopping.is_set():
             try:
                 await self._session(stopping)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError) as why:
+            except _PASSES as why:
                 RELAY_FAILED.labels(self._schema).inc()
                 log.warning("relay.failed", schema=self._schema, why=f"{type(why).__name__}: {why}"[:200])
                 await _wait(stopping, AWAY_SECONDS)

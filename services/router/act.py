@@ -28,6 +28,7 @@ class Waking:
     def __init__(self) -> None:
         self._given: set[str] = set()
         self._waiting: dict[str, asyncio.Event] = {}
+        self.ended = False
 
     def give(self, platform: str) -> None:
         """To be told at the next `tell`, after the commit; telling too much does no harm."""
@@ -38,6 +39,13 @@ class Waking:
         given, self._given = self._given, set()
         for platform in given & self._waiting.keys():
             self._waiting.pop(platform).set()
+
+    async def end(self, stopping: asyncio.Event) -> None:
+        """Lets everybody go as soon as the process is told to stop."""
+        await stopping.wait()
+        self.ended = True
+        self._given |= self._waiting.keys()
+        self.tell()
 
     async def wait(self, platform: str, seconds: float) -> None:
         """Until the platform is given something, at most `seconds`."""

@@ -55,7 +55,7 @@ async def run(settings: RouterSettings) -> None:
     relay = Relay(settings.database_url, broker, "router")
     health.add("postgres", door.database.check)
     health.add("reports", consumer.check)
-    parts = (partial(serve.keep_connected, broker), partial(ring_due_timers, door), relay.run)
+    parts = (partial(serve.keep_connected, broker), partial(ring_due_timers, door), relay.run, door.waking.end)
     try:
         await serve.run(application(door, broker, health), settings.host, settings.port, stopping, parts)
     finally:

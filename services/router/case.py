@@ -1,8 +1,8 @@
 """A case is the fold of its events: `evolve` is the only way it changes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 from uuid import UUID
 
 from schemas import cases as ev
@@ -19,7 +19,7 @@ CaseEvent = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One problem in the street. `opened` and `filed` without a platform waiting are passed through in one decision."""
 
@@ -74,7 +74,14 @@ def evolve(case: Case | None, event: CaseEvent) -> Case:
         return _opened(event)
     if case is None:
         raise ValueError(f"{event.kind} before case.opened")
-    return _changed(replace(case, seq=event.seq, changed_at=event.at), event)
+    return _changed(_with(case, seq=event.seq, changed_at=event.at), event)
+
+
+def _with(case: Case, **changes: Any) -> Case:
+    """The case with other values in some fields; `dataclasses.replace` takes eight times as long for 40 fields."""
+    other = object.__new__(Case)
+    other.__dict__.update(case.__dict__, **changes)
+    return other
 
 
 def _opened(event: ev.CaseOpened) -> Case:
@@ -87,23 +94,23 @@ def _opened(event: ev.CaseOpened) -> Case:
 def _changed(case: Case, event: CaseEvent) -> Case:  # noqa: C901  one arm for each event is the point
     match event:
         case ev.CaseJoined(report_id=report_id, media=media):
-            return replace(case, reports=(*case.reports, report_id), media=(*case.media, *media))
+            return _with(case, reports=(*case.reports, report_id), media=(*case.media, *media))
         case ev.CaseHeld(reason=reason):
-            return replace(case, state="held", waits_for=reason)
+            return _with(case, state="held", waits_for=reason)
         case ev.CaseDeclined(reply=reply):
-            return replace(case, state="declined", waits_for="", reply=reply, closed_at=event.at)
+            return _with(case, state="declined", waits_for="", reply=reply, closed_at=event.at)
         case ev.CaseFiled():
             return _filed(case, event)
         case ev.CaseDispatched():
             return _dispatched(case, event)
         case ev.CaseAccepted():
-            return replace(case, state="accepted")
+            return _with(case, state="accepted")
         case ev.CaseReturned(platform=platform):
-            return _free(replace(case, returned_by=(*case.returned_by, platform.code)), "arbitration")
+            return _free(_with(case, returned_by=(*case.returned_by, platform.code)), "arbitration")
         case ev.CaseExtended(deadline=deadline):
             return _extended(case, deadline)
         case ev.CaseSuspended(until=until):
-            return replace(case, state="suspended", suspended_until=until)
+            return _with(case, state="suspended", suspended_until=until)
         case ev.CaseResumed(deadline=deadline):
             return _resumed(case, deadline, event.at)
         case ev.CaseEscalated():
@@ -111,18 +118,18 @@ def _changed(case: Case, event: CaseEvent) -> Case:  # noqa: C901  one arm for e
         case ev.CaseHandled():
             return _handled(case, event)
         case ev.CaseReworked():
-            return replace(case, state="filed", waits_for="", reworks=case.reworks + 1)
+            return _with(case, state="filed", waits_for="", reworks=case.reworks + 1)
         case ev.CaseClosed(reply=reply, media=media):
-            return replace(case, state="closed", waits_for="", reply=reply, reply_media=media, closed_at=event.at)
+            return _with(case, state="closed", waits_for="", reply=reply, reply_media=media, closed_at=event.at)
         case ev.CaseReopened():
-            return replace(case, state="filed", closed_at=None, reply="", reply_media=(), reworks=case.reworks + 1)
+            return _with(case, state="filed", closed_at=None, reply="", reply_media=(), reworks=case.reworks + 1)
         case ev.CaseOpened():
             raise ValueError("case.opened twice")
     assert_never(event)
 
 
 def _filed(case: Case, event: ev.CaseFiled) -> Case:
-    return replace(
+    return _with(
         case, state="filed", waits_for="no_platform", case_number=event.case_number, category=event.category,
         district=event.district,
     )  # fmt: skip
@@ -131,7 +138,7 @@ def _filed(case: Case, event: ev.CaseFiled) -> Case:
 def _dispatched(case: Case, event: ev.CaseDispatched) -> Case:
     code = event.platform.code
     held_by = case.held_by if code in case.held_by else (*case.held_by, code)
-    return replace(
+    return _with(
         case, state="dispatched", waits_for="", platform=event.platform, generation=event.generation, rule=event.rule,
         candidates=event.candidates, dispatched_at=event.at, accept_by=event.accept_by, deadline=event.deadline,
         clock_from=event.at, fired=(), held_by=held_by, city_version=event.city_version, findings=(), extensions=0,
@@ -139,29 +146,29 @@ def _dispatched(case: Case, event: ev.CaseDispatched) -> Case:
 
 
 def _free(case: Case, waits_for: str) -> Case:
-    return replace(
+    return _with(
         case, state="filed", waits_for=waits_for, platform=None, accept_by=None, deadline=None, clock_from=None
     )
 
 
 def _extended(case: Case, deadline: datetime) -> Case:
     fired = tuple(f for f in case.fired if f[0] != "handle")
-    return replace(case, clock_from=case.deadline, deadline=deadline, extensions=case.extensions + 1, fired=fired)
+    return _with(case, clock_from=case.deadline, deadline=deadline, extensions=case.extensions + 1, fired=fired)
 
 
 def _resumed(case: Case, deadline: datetime, at: datetime) -> Case:
     fired = tuple(f for f in case.fired if f[0] != "handle")
-    return replace(case, state="accepted", suspended_until=None, clock_from=at, deadline=deadline, fired=fired)
+    return _with(case, state="accepted", suspended_until=None, clock_from=at, deadline=deadline, fired=fired)
 
 
 def _escalated(case: Case, event: ev.CaseEscalated) -> Case:
     if event.stage is None or event.step is None:
-        return replace(case, escalations=case.escalations + 1)
-    return replace(case, fired=(*case.fired, (event.stage, event.step)))
+        return _with(case, escalations=case.escalations + 1)
+    return _with(case, fired=(*case.fired, (event.stage, event.step)))
 
 
 def _handled(case: Case, event: ev.CaseHandled) -> Case:
-    return replace(
+    return _with(
         case, state="handled", waits_for=",".join(event.findings), handling=event.text, handling_media=event.media,
         findings=event.findings, said=(*case.said, event.text),
         shown=(*case.shown, *(sha256_of(media_id) for media_id in event.media)),

@@ -188,7 +188,7 @@ async def _worklist(door: Door, platform: str, request: Request) -> Response:
     while True:
         page = await ledger_reads.worklist(door.database, platform, states, after, limit)
         left = until - asyncio.get_running_loop().time()
-        if page.cases or left <= 0:
+        if page.cases or left <= 0 or door.waking.ended:
             break
         await door.waking.wait(platform, min(left, POLL_SECONDS))
     items = [case_answer(case, door.city) for case in page.cases]
