@@ -90,8 +90,6 @@ async def producing(kafka: str) -> AsyncIterator[Callable[[Record, UUID], Any]]:
 async def events_of(
     kafka: str, case_ids: set[UUID], enough: Callable[[dict[UUID, list[Any]]], bool]
 ) -> dict[UUID, list[Any]]:
-    kafka: str, case_ids: set[UUID], enough: Callable[[dict[UUID, list[Any]]], bool]
-) -> dict[UUID, list[Any]]:
     """What the topic `cases` says about these cases, until that is enough."""
     consumer = AIOKafkaConsumer("cases", bootstrap_servers=kafka, auto_offset_reset="earliest")
     await consumer.start()
