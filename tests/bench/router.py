@@ -98,7 +98,7 @@ async def _until_still(kafka: str) -> None:
     while still < 4:
         await asyncio.sleep(1)
         ends = await _ends(kafka)
-        still = still + 1 if ends == seen and sum(ends.values()) else 0
+        still = still + 1 if ends == seen and any(ends.values()) else 0
         seen = ends
 
 
