@@ -49,7 +49,7 @@ def is_working_day(day: date, overrides: Mapping[date, bool]) -> tuple[bool, boo
         return overrides[day], False
     try:
         return bool(chinese_calendar.is_workday(day)), False  # type: ignore[no-untyped-call]
-    except NotImplementedError:
+    except RuntimeError:  # what the library raises outside the years it knows
         return day.weekday() < 5, True
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from chassis.http.problems import Problem
 from services.router import ledger_reads
 from services.router.act import Door
+from services.router.case import Case
 from services.router.case_answer import case_answer, explained
 from services.router.http_acts import case_id_from, unknown_case
 from services.router.http_queries import one_of, page_size, position, queries
@@ -15,10 +16,32 @@ from services.router.ledger_reads import Page, Wanted
 from services.router.transitions import ALLOWED
 
 
-def routes(door: Door) -> APIRouter:  # noqa: C901  one function for each call
+def routes(door: Door) -> APIRouter:
     """The reads of the centre and operations; a platform reads what it holds."""
     api = APIRouter(tags=["cases"])
+    _add_lists(api, door)
 
+    @api.get("/v1/cases/{case_id}")
+    async def case(request: Request, case_id: str) -> Response:
+        """One case: as it is, why its platform was chosen, and its history."""
+        client = door.keys.admit(request, "centre", "ops", "platform")
+        found = await ledger_reads.one(door.database, case_id_from(case_id))
+        if found is None or (client.kind == "platform" and not _is_held_by(found, client.name)):
+            raise unknown_case()
+        body = {**case_answer(found, door.city), "choice": explained(found, door.city)}
+        if client.kind != "platform":  # history names reports
+            body["report_ids"] = [str(report_id) for report_id in found.reports]
+            body["history"] = await ledger_reads.history(door.database, found.case_id)
+        return _json(body)
+
+    return api
+
+
+def _is_held_by(case: Case, platform: str) -> bool:
+    return case.platform is not None and case.platform.code == platform
+
+
+def _add_lists(api: APIRouter, door: Door) -> None:
     @api.get(
         "/v1/cases",
         openapi_extra=queries(
@@ -29,21 +52,6 @@ def routes(door: Door) -> APIRouter:  # noqa: C901  one function for each call
         """Cases, oldest first, narrowed by what you name."""
         door.keys.admit(request, "centre", "ops")
         return await _cases(door, request)
-
-    @api.get("/v1/cases/{case_id}")
-    async def case(request: Request, case_id: str) -> Response:
-        """One case: as it is, why its platform was chosen, and its history."""
-        client = door.keys.admit(request, "centre", "ops", "platform")
-        found = await ledger_reads.one(door.database, case_id_from(case_id))
-        if found is None:
-            raise unknown_case()
-        if client.kind == "platform" and (found.platform is None or found.platform.code != client.name):
-            raise unknown_case()
-        body = {**case_answer(found, door.city), "choice": explained(found, door.city)}
-        if client.kind != "platform":  # history names reports
-            body["report_ids"] = [str(report_id) for report_id in found.reports]
-            body["history"] = await ledger_reads.history(door.database, found.case_id)
-        return _json(body)
 
     @api.get("/v1/review", openapi_extra=queries("cursor", "limit"))
     async def review(request: Request) -> Response:
@@ -59,8 +67,6 @@ def routes(door: Door) -> APIRouter:  # noqa: C901  one function for each call
         return _json(
             {"items": items, "city_version": door.city.version, "returns": await ledger_reads.returns(door.database)}
         )
-
-    return api
 
 
 async def _cases(door: Door, request: Request) -> Response:

@@ -4,7 +4,7 @@ import time
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.router.city import City
@@ -58,6 +58,7 @@ def test_the_citys_own_table_goes_before_the_library() -> None:
     assert on(MONDAY, "24:30") == closed.deadline(on(FRIDAY, "23:30"), Clock("work_hour", 1))
 
 
+@settings(deadline=None)
 @given(
     start=st.integers(-36_000, 36_000).map(lambda hours: MONDAY + timedelta(hours=hours * 30)),
     kind=st.sampled_from(["urgent_hour", "work_hour", "work_day", "natural_day"]),

@@ -76,7 +76,7 @@ COMMANDS: dict[type[Command], Any] = {
 }  # fmt: skip
 
 
-def in_state(state: State) -> Case:
+def in_state(state: State) -> Case:  # noqa: C901
     match state:
         case "held":
             return after(None, opening(category=None))
@@ -111,6 +111,10 @@ def said(seq: int) -> dict[str, Any]:
     return {"case_id": derived("case"), "seq": seq, "at": TUESDAY_1000, "by": "x"}
 
 
+def holder(case: Case) -> str | None:
+    return case.platform.code if case.platform else None
+
+
 def named() -> Named:
     return Named(code="P016", name="x")
 
@@ -121,7 +125,8 @@ STATES: tuple[State, ...] = ("held", "filed", "dispatched", "accepted", "suspend
 @pytest.mark.parametrize("state", STATES)
 def test_what_the_table_does_not_allow_is_refused_by_the_name_of_the_state(state: State) -> None:
     case = in_state(state)
-    refused = {kind for kind, command in COMMANDS.items() if refusal(case, command).startswith(f"not_while_{state}")}
+    commands = COMMANDS | {Ring: Ring(case.generation, "handle", "warning")}
+    refused = {kind for kind, command in commands.items() if refusal(case, command) == f"not_while_{state}"}
     of_platforms = {Accept, Return, Handle} if case.platform is None or "P016" not in case.held_by else set()
 
     assert set(COMMANDS) - ALLOWED[state] - of_platforms == refused - of_platforms
@@ -168,7 +173,7 @@ def test_a_handling_with_the_photo_of_the_report_waits_for_the_centre() -> None:
         again.state,
         again.generation,
         again.reworks,
-        again.platform and again.platform.code,
+        holder(again),
     )
 
 
@@ -180,7 +185,7 @@ def test_a_dispute_within_the_window_goes_to_the_same_platform_and_later_is_too_
     closed = in_state("closed")
     again = after(closed, COMMANDS[Dispute], TUESDAY_1000 + timedelta(days=14))
 
-    assert ("dispatched", 2, "P016") == (again.state, again.generation, again.platform and again.platform.code)
+    assert ("dispatched", 2, "P016") == (again.state, again.generation, holder(again))
     assert refusal(closed, COMMANDS[Dispute], TUESDAY_1000 + timedelta(days=16)) == "dispute_too_late"
     assert refusal(closed, Dispute(derived("stranger"), "x", "report:y")) == "unknown_case"
 

@@ -99,10 +99,10 @@ async def events_of(
             while not enough(found):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     for record in records:
-                        case_id = UUID(record.key.decode())
+                        case_id = UUID((record.key or b"").decode())
                         if case_id in found:
                             kind = dict(record.headers)["ce_type"].decode()
-                            found[case_id].append((kind, orjson.loads(record.value)))
+                            found[case_id].append((kind, orjson.loads(record.value or b"")))
     finally:
         await consumer.stop()
     return found
