@@ -1,7 +1,8 @@
 """When one notice is tried again, and when no more: ten tries over three days."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Literal
 from uuid import UUID
 
@@ -68,3 +69,17 @@ def next_step(tried: int, last: Attempt | None, at: datetime, spread: float) -> 
         return Stop("gave_up")
     due = last.at + max(WAITS[tried] * spread, min(last.retry_after, LONGEST_WAIT))
     return Send() if at >= due else WaitUntil(due)
+
+
+def retry_after_of(header: str | None, at: datetime) -> timedelta:
+    """What a `Retry-After` header asks for, in seconds or as a date (RFC 9110, 10.2.3); nothing if unfit."""
+    if not header:
+        return timedelta(0)
+    if header.isascii() and header.isdigit():
+        return timedelta(seconds=min(int(header[:9]), LONGEST_WAIT.total_seconds()))
+    try:
+        asked = parsedate_to_datetime(header)
+    except ValueError:
+        return timedelta(0)
+    aware = asked if asked.tzinfo else asked.replace(tzinfo=UTC)
+    return min(max(aware - at, timedelta(0)), LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""Topics `reports` and `cases` become notices owed: one transaction for each batch, nothing twice, no gap passed over."""
+"""Topics `reports` and `cases` become notices owed: one transaction for each batch, nothing twice, no gap passed."""
 
 import json
 from collections.abc import Callable, Sequence

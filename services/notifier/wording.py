@@ -1,10 +1,12 @@
-"""The words a recipient is told: templates of the city pack, filled with what the event says."""
+"""The words a recipient is told: templates of the city pack, filled with what the event says, and their frame."""
 
+import json
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
+from uuid import UUID
 
 from schemas.cases import CaseClosed, CaseDeclined, CaseEvent
 from schemas.events import Named, Words
@@ -59,3 +61,33 @@ def _local(at: datetime | None, zone: tzinfo) -> str:
 
 def _wire(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One notice as its recipient reads it, in the feed and as the body of a callback. `reply` is JSON text."""
+
+    notice_id: UUID
+    report_id: UUID
+    reporter_ref: str | None
+    case_id: UUID
+    event: str
+    seq: int
+    at: datetime
+    text: Words
+    reply: str | None
+
+    def as_json(self) -> bytes:
+        """The same bytes at every attempt. `reporter_ref` is null towards platforms and after an erasure."""
+        body = {
+            "notice_id": str(self.notice_id),
+            "report_id": str(self.report_id),
+            "reporter_ref": self.reporter_ref,
+            "case_id": str(self.case_id),
+            "event": self.event,
+            "seq": self.seq,
+            "at": _wire(self.at),
+            "text": {"zh": self.text.zh, "en": self.text.en},
+            "reply": json.loads(self.reply) if self.reply else None,
+        }
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -32,7 +32,7 @@ TABLES = (
     "create index notices_by_report on notifier.notices (report_id)",
     "create index feed on notifier.notices (client, xid, id) where channel = 'feed'",
     "create index due on notifier.notices (lane, due_at, seq) where state = 'due'",
-    "create index by_client on notifier.notices (client, written_at) where channel <> 'feed'",
+    "create index by_client on notifier.notices (client, id)",
     """create table notifier.endpoints (
         client text, name text, url text not null, secret text not null, old_secret text, old_secret_until timestamptz,
         made_at timestamptz not null, delivered_at timestamptz, failing_since timestamptz,

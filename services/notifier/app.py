@@ -1,0 +1,66 @@
+"""Composition of the notifier: what is connected to what, and nothing else."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chassis.http.health import Health
+from chassis.http.serve import application, document_topics, keep_connected, run
+from chassis.kafka.producer import broker_of
+from chassis.kafka.relay import Relay
+from chassis.keys import Keys
+from chassis.postgres.pool import Database
+from services.notifier.callback import Callbacks
+from services.notifier.city import read_wording
+from services.notifier.consumers import Consumers
+from services.notifier.contact import Contacts
+from services.notifier.http import Endpoints
+from services.notifier.http_bell import Bell
+from services.notifier.http_feed import Feed
+from services.notifier.rounds import Rounds
+from services.notifier.settings import NotifierSettings
+from services.notifier.sms import Texts
+
+VERSION = "0.1.0"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def now() -> datetime:
+    """The clock of the product; tests bring their own."""
+    return datetime.now(UTC)
+
+
+async def serve(settings: NotifierSettings) -> None:
+    """Runs the notifier until it is told to stop."""
+    wording = read_wording(settings.city_path)
+    stopping, bell, keys = asyncio.Event(), Bell(), Keys(settings.clients_path)
+    database = Database(settings.database_url, "notifier", size=12)
+    await database.open()
+    broker = broker_of(settings.kafka_bootstrap, "notifier")
+    callbacks = Callbacks(settings.local_mode, now)
+    texts = Texts(settings.sms_url, Contacts(settings.contact_private_keys), now) if settings.sms_url else None
+    rounds = Rounds(database, callbacks, texts, now)
+
+    def wake() -> None:
+        rounds.wake()
+        bell.ring()
+
+    consumers = Consumers(database, wording, settings.sms_url is not None, now, wake).subscribe(broker)
+    health = Health(stopping)
+    health.add("database", database.check)
+    for consumer in consumers:
+        health.add(consumer.group, consumer.check)
+    app = application("suishoupai notifier", VERSION, "What citizens and platforms are told", health)
+    app.include_router(Endpoints(database, keys, callbacks, now, settings.local_mode).routes())
+    app.include_router(Feed(database, keys, bell, stopping).routes())
+    document_topics(app, broker, "suishoupai notifier", VERSION)
+    relay = Relay(settings.database_url, broker, "notifier")
+    try:
+        await run(app, settings.host, settings.port, stopping, [
+            lambda stopping: keep_connected(broker, stopping), rounds.run, relay.run,
+        ])  # fmt: skip
+    finally:
+        await callbacks.close()
+        if texts:
+            await texts.close()
+        await database.close()

@@ -1,0 +1,113 @@
+"""The feed: everything an app's citizens are owed, in order, exactly once, by cursor or as a stream."""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from chassis.http.problems import Problem
+from chassis.keys import Keys
+from chassis.postgres.pool import Database, Unavailable
+from services.notifier import ledger_reads
+from services.notifier.cursor import Cursor, read_cursor
+from services.notifier.http_bell import Bell
+from services.notifier.http_query import whole_number
+from services.notifier.ledger_reads import Entry
+
+MOST_ITEMS = 500
+LONGEST_WAIT = 30
+LOOK_SECONDS = 0.1
+"""How soon a waiting reader looks again: an entry is shown once no older transaction is open."""
+HEARTBEAT_SECONDS = 15.0
+MOST_WAITING = 50
+"""Readers of one app that may wait or stream at once."""
+
+
+class Feed:
+    """The two ways to read the feed. `bell` rings when notices were written; `stopping` ends every wait."""
+
+    def __init__(self, database: Database, keys: Keys, bell: Bell, stopping: asyncio.Event) -> None:
+        self._database, self._keys, self._bell, self._stopping = database, keys, bell, stopping
+        self._waiting: Tally[str] = Tally()
+
+    def routes(self) -> APIRouter:
+        """`GET /v1/feed` and `GET /v1/feed/stream`."""
+        router = APIRouter(tags=["feed"])
+        router.add_api_route("/v1/feed", self.read, methods=["GET"], summary="Entries behind a cursor")
+        router.add_api_route("/v1/feed/stream", self.stream, methods=["GET"], summary="Entries as they come (SSE)")
+        return router
+
+    async def read(
+        self, request: Request, after: str = "", limit: str | None = None, wait: str | None = None
+    ) -> Response:
+        """At most `limit` (1-500, else 100) entries behind `after`, oldest first; waits up to `wait` (0-30) seconds
+        for the first. `next` is the `after` of the next call, whether or not there were entries."""
+        client = self._keys.admit(request, "app").name
+        cursor = _cursor(after, "after")
+        most = whole_number("limit", limit, 1, MOST_ITEMS, 100)
+        seconds = whole_number("wait", wait, 0, LONGEST_WAIT, 0)
+        entries = await ledger_reads.feed(self._database, client, cursor, most)
+        if not entries and seconds:
+            with self._turn(client):
+                entries = await self._first(client, cursor, most, seconds)
+        following = entries[-1].cursor if entries else cursor
+        body = b'{"items":[%b],"next":"%b"}' % (
+            b",".join(entry.item.as_json() for entry in entries),
+            str(following).encode(),
+        )
+        return Response(body, media_type="application/json")
+
+    async def stream(self, request: Request, after: str = "") -> StreamingResponse:
+        """Server-sent events: id is the cursor, event its name, data the item. `Last-Event-ID` goes on behind it."""
+        client = self._keys.admit(request, "app").name
+        last = request.headers.get("last-event-id")
+        cursor = _cursor(last, "Last-Event-ID") if last else _cursor(after, "after")
+        entries = await ledger_reads.feed(self._database, client, cursor, MOST_ITEMS)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._events(client, cursor, entries), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, client: str, cursor: Cursor, entries: list[Entry]) -> AsyncIterator[bytes]:
+        with self._turn(client):
+            yield b"retry: 1000\n\n"
+            while not self._stopping.is_set():
+                for entry in entries:
+                    yield b"id: %b\nevent: %b\ndata: %b\n\n" % (
+                        str(entry.cursor).encode(), entry.item.event.encode(), entry.item.as_json(),
+                    )  # fmt: skip
+                    cursor = entry.cursor
+                try:
+                    entries = await self._first(client, cursor, MOST_ITEMS, HEARTBEAT_SECONDS)
+                except Unavailable:
+                    return  # the reader comes back with Last-Event-ID
+                if not entries:
+                    yield b": still here\n\n"
+
+    async def _first(self, client: str, cursor: Cursor, most: int, seconds: float) -> list[Entry]:
+        """The entries behind the cursor as soon as there is one; none after `seconds` or when the process stops."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        entries: list[Entry] = []
+        while not entries and loop.time() < deadline and not self._stopping.is_set():
+            await self._bell.wait(LOOK_SECONDS)
+            entries = await ledger_reads.feed(self._database, client, cursor, most)
+        return entries
+
+    @contextmanager
+    def _turn(self, client: str) -> Iterator[None]:
+        if self._waiting[client] >= MOST_WAITING:
+            raise Problem(429, "too_many_waiting", f"At most {MOST_WAITING} readers may wait at once.", retry_after=1)
+        self._waiting[client] += 1
+        try:
+            yield
+        finally:
+            self._waiting[client] -= 1
+
+
+def _cursor(text: str, field: str) -> Cursor:
+    cursor = read_cursor(text)
+    if cursor is None:
+        raise Problem(400, "cursor_unfit", "Send the `next` of an earlier answer, or nothing.", field=field)
+    return cursor
