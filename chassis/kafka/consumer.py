@@ -84,7 +84,7 @@ def consume(
 
     subscriber: Any = broker.subscriber(
         topic, group_id=group, batch=True, max_records=most_records, batch_timeout_ms=1, fetch_max_wait_ms=250,
-        auto_offset_reset="earliest", rebalance_timeout_ms=30_000, ack_policy=AckPolicy.NACK_ON_ERROR,
+        auto_offset_reset="earliest", rebalance_timeout_ms=30_000, session_timeout_ms=6_000, heartbeat_interval_ms=1_500, ack_policy=AckPolicy.NACK_ON_ERROR,
         parser=untouched, decoder=_raw, listener=drain,
     )  # fmt: skip
     drain.subscriber = subscriber

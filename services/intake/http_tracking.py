@@ -57,12 +57,14 @@ async def _found(report_id: UUID, app: str, window: Window) -> Seen:
     found = await seen(window.database, report_id)
     if found is None:
         try:
-            await window.wait.passed(report_id, app)
+            passed = await window.wait.passed(report_id, app)
         except Crowded as why:
             raise Problem(429, "too_many_waiting", "Too many of your calls wait already.", retry_after=1) from why
         except KafkaAway as why:
             raise Problem(503, "kafka_away", "Nobody can say yet. Try again.", retry_after=1) from why
         found = await seen(window.database, report_id)
+        if found is None and not passed:  # "no" would be a guess: the model has not come so far
+            raise Problem(503, "model_behind", "Nobody can say yet. Try again.", retry_after=1)
     if found is None or found.app != app:
         raise _unknown()
     return found

@@ -27,34 +27,25 @@ REPORTS = 24
 @pytest.mark.parametrize(("service", "fault"), FAULTS, ids=[fault for _, fault in FAULTS])
 def test_a_report_answered_202_is_never_lost_and_never_doubled(town: Town, service: str, fault: str) -> None:
     town.kill(service)
-    faulty = town.start_faulty(service, fault)
-    reports = []
-    for _ in range(4):
-        reports += town.reports(REPORTS // 4) if faulty.poll() is None else []
-        if faulty.poll() is not None:
-            break
-    if "drop" not in fault:
-        until(lambda: faulty.poll() is not None)
-        town.start(service)
-    reports += town.reports(REPORTS - len(reports)) if len(reports) < REPORTS else []
+    town.start_faulty(service, fault)
 
-    town.handle_all(reports)
+    reports = town.watched(lambda: [*town.reports(REPORTS // 2), *town.reports(REPORTS // 2)])
+    town.watched(lambda: town.handle_all(reports))
 
     assert f"fault {fault}" in town.service(service).log.read_text("utf-8", "replace")
-    assert dict.fromkeys(reports, 1) == town.results(reports)
+    assert dict.fromkeys(reports, 1) == town.watched(lambda: town.results(reports))
     assert_one_case_each(town, reports)
 
 
 def test_killing_every_service_again_and_again_loses_and_doubles_nothing(town: Town) -> None:
     reports = []
     for name in ("router", "notifier", "intake", "router", "notifier"):
-        reports += town.reports(10)
+        reports += town.watched(lambda: town.reports(10))
         town.kill(name)
-        town.service(name).start()
 
-    town.handle_all(reports)
+    town.watched(lambda: town.handle_all(reports))
 
-    assert dict.fromkeys(reports, 1) == town.results(reports)
+    assert dict.fromkeys(reports, 1) == town.watched(lambda: town.results(reports))
     assert_one_case_each(town, reports)
 
 
