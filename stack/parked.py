@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from schemas import parked
 
@@ -27,14 +27,10 @@ class Parked:
 
 async def read(kafka: str, topic: str) -> list[Parked]:
     """Everything parked from `topic`, oldest first; a place that was parked twice stands once."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(f"{topic}.parked", bootstrap_servers=kafka, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        name = f"{topic}.parked"
-        partitions = [TopicPartition(name, n) for n in sorted(consumer.partitions_for_topic(name) or ())]
-        ends = await consumer.end_offsets(partitions)
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(consumer.assignment())
         found: list[Parked] = []
         while [p for p, end in ends.items() if await consumer.position(p) < end]:
             for records in (await consumer.getmany(timeout_ms=200)).values():

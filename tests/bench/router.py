@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from chassis.kafka.envelope import headers_of
 from schemas.events import Place
@@ -84,10 +84,9 @@ def _router(system: System, kafka: str) -> float:
 
 
 async def _ends(kafka: str) -> dict[Any, int]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    consumer = AIOKafkaConsumer("cases", bootstrap_servers=kafka)
     await consumer.start()
-    partitions = [TopicPartition("cases", n) for n in consumer.partitions_for_topic("cases") or ()]
-    ends: dict[Any, int] = await consumer.end_offsets(partitions)
+    ends: dict[Any, int] = await consumer.end_offsets(consumer.assignment())
     await consumer.stop()
     return ends
 
@@ -104,9 +103,8 @@ async def _until_still(kafka: str) -> None:
 
 async def _watch(kafka: str, after: dict[Any, int]) -> tuple[float, float, int]:
     """Instants of the first and last record, and how many cases were entered (opened or joined), once all are."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer("cases", bootstrap_servers=kafka)
     await consumer.start()
-    consumer.assign(list(after))
     for partition, offset in after.items():
         consumer.seek(partition, offset)
     entered, first, last = 0, float("inf"), 0.0
