@@ -1,5 +1,6 @@
 """Reports from Kafka → cases, in one transaction, on a real PostgreSQL."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,3 +108,14 @@ async def test_the_outbox_holds_the_events_of_each_case_in_order(door: Door) -> 
     kinds = [orjson.loads(row["headers"])["ce_type"] for row in rows]
 
     assert ["case.opened", "case.filed", "case.dispatched"] * 2 == kinds
+
+
+async def test_two_replicas_that_meet_the_same_problem_open_one_case(door: Door) -> None:
+    first = report(1)
+    await asyncio.gather(*(taken(door, report(n, place=first.place), report(n + 100)) for n in range(1, 7)))
+    rows = await door.database.fetch(
+        "select count(distinct case_id) from router.reports where report_id = any($1)",
+        [report(n).report_id for n in range(1, 7)],
+    )
+
+    assert [1] == [row["count"] for row in rows]
