@@ -23,6 +23,10 @@ from chassis.postgres.pool import Database
 __all__ = ["Aside", "Consumer", "consume"]
 
 SILENT_SECONDS = 30.0
+SESSION_MS = 6_000
+"""After so long a killed consumer's partitions go to the others."""
+REBALANCE_MS = 10_000
+"""Above `polling.DRAIN`. A member killed while it joins holds everybody up for this long: 30 s were too many."""
 
 
 class Consumer:
@@ -84,8 +88,9 @@ def consume(
 
     subscriber: Any = broker.subscriber(
         topic, group_id=group, batch=True, max_records=most_records, batch_timeout_ms=1, fetch_max_wait_ms=250,
-        auto_offset_reset="earliest", rebalance_timeout_ms=30_000, session_timeout_ms=6_000, heartbeat_interval_ms=1_500, ack_policy=AckPolicy.NACK_ON_ERROR,
-        parser=untouched, decoder=_raw, listener=drain,
+        auto_offset_reset="earliest", session_timeout_ms=SESSION_MS, heartbeat_interval_ms=SESSION_MS // 4,
+        rebalance_timeout_ms=REBALANCE_MS, ack_policy=AckPolicy.NACK_ON_ERROR, parser=untouched, decoder=_raw,
+        listener=drain,
     )  # fmt: skip
     drain.subscriber = subscriber
     drain.skip = lambda partition, offset: parking.park_place(partition, offset, "unreadable_frame")

@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError
 
-DRAIN = 20.0
+DRAIN = 8.0
 """Seconds a batch in hand may take when its partitions are revoked; below the group's rebalance time-out."""
 WAIT_MS = 200
 """How long one poll waits for records."""

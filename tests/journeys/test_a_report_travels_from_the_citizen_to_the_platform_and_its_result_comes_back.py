@@ -68,7 +68,7 @@ def test_a_returned_case_goes_to_the_next_platform_and_the_first_can_do_nothing_
     refused = [town.try_act(first, case, act, **body) for act, body in (("accept", {}), ("handle", {"text": "做完了"}))]
     stale = town.try_act(second, fresh | {"generation": 1}, "accept")
 
-    assert [404, 404] == [answer.status_code for answer in refused]
+    assert [(409, "older_generation")] * 2 == [(answer.status_code, answer.json()["reason"]) for answer in refused]
     assert (409, "older_generation") == (stale.status_code, stale.json()["reason"])
     assert 2 == fresh["generation"]
     assert "dispatched" == town.page(report_id)["state"]

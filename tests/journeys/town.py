@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -146,10 +147,11 @@ class Town:
     def handle_all(self, reports: Sequence[str], key: str = "APP_KEY") -> None:
         """Every platform that holds one of these reports accepts and handles it; returns when all are closed."""
         left = set(reports)
-        deadline = time.monotonic() + PATIENCE * 2
+        deadline = time.monotonic() + PATIENCE
         while left:
-            assert time.monotonic() < deadline, f"{len(left)} are not closed: {sorted(left)[:3]}"
             pages = [self.page(report_id, key) for report_id in sorted(left)]
+            states = Counter(f"{page['state']} {page['platform']}" for page in pages)
+            assert time.monotonic() < deadline, f"{len(left)} are not closed: {states}"
             left -= {page["report_id"] for page in pages if page["state"] == "closed"}
             for code in {p["platform"]["code"] for p in pages if p["platform"] and p["state"] == "dispatched"}:
                 for case in self.worklist(code):
