@@ -77,12 +77,12 @@ def status(folder: Path = FOLDER) -> int:
         say("Nothing runs." if pid is None else "It is starting.")
         return 3
     env = dict(line.split("=", 1) for line in (folder / "env").read_text("utf-8").splitlines())
-    from stack.up import Service
+    from stack.up import Supervised
 
     all_ready = True
     for name in ("intake", "router", "notifier"):
         url = env[f"{name.upper()}_URL"]
-        ready = Service(name, int(url.rpartition(":")[2]), {}, folder / f"logs/{name}.log").ready()
+        ready = Supervised(name, int(url.rpartition(":")[2]), {}, folder / f"logs/{name}.log").ready()
         all_ready &= ready
         say(f"{name:9} {'ready' if ready else 'NOT READY':10} {url}   log {folder / 'logs' / name}.log")
     say(f"kafka     {env['KAFKA_BOOTSTRAP']}\npostgres  {env['DATABASE_URL']}\nkeys      {folder / 'env'}")

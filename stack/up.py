@@ -24,7 +24,7 @@ LONGEST_PAUSE = 10.0
 
 
 @dataclass
-class Service:
+class Supervised:
     """One service process and how often it has died lately."""
 
     name: str
@@ -60,7 +60,7 @@ class System:
     folder: Path
     cache: Path = ROOT / ".run/cache"
     own_ports: bool = False
-    services: dict[str, Service] = field(default_factory=dict)
+    services: dict[str, Supervised] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     kafka: Kafka | None = None
     postgres: Postgres | None = None
@@ -75,7 +75,7 @@ class System:
         for name in SERVICES:
             port = self._port(name)
             env = self._service_env(name, port, bootstrap, as_role(database, name, None), secrets)
-            self.services[name] = Service(name, port, env, self.folder / f"logs/{name}.log")
+            self.services[name] = Supervised(name, port, env, self.folder / f"logs/{name}.log")
             self.services[name].start()
         for service in self.services.values():
             wait_for(service.name, service.ready, service.process, service.log, 60)
@@ -144,7 +144,7 @@ class System:
         }
         return env | {"MALLOC_ARENA_MAX": "2"} | {f"{name.upper()}_{key}": value for key, value in given.items()}
 
-    def _watch(self, service: Service) -> list[str]:
+    def _watch(self, service: Supervised) -> list[str]:
         process, now = service.process, time.monotonic()
         if process is not None and process.poll() is not None:
             service.process = None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -86,11 +86,10 @@ class Wait:
                     self._topic, bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False,
                     request_timeout_ms=2000, auto_offset_reset="latest",
                 )  # fmt: skip
-                try:
+                async with AsyncExitStack() as undo:
+                    undo.push_async_callback(consumer.stop)
                     await consumer.start()
-                except BaseException:
-                    await consumer.stop()
-                    raise
+                    undo.pop_all()
                 consumer.pause(*consumer.assignment())  # only its ends are asked for; nothing is fetched
                 self._consumer = consumer
         return self._consumer

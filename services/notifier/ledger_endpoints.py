@@ -93,7 +93,8 @@ async def note_delivered(connection: Connection, to: Sequence[Registered], at: d
         """update notifier.endpoints e set delivered_at = $3, failing_since = null
            from unnest($1::text[], $2::text[]) as u (client, name)
            where e.client = u.client and e.name = u.name
-             and (failing_since is not null or delivered_at is null or delivered_at < $3::timestamptz - interval '10 seconds')""",
+             and (failing_since is not null or delivered_at is null
+                  or delivered_at < $3::timestamptz - interval '10 seconds')""",
         [e.client for e in to],
         [e.name for e in to],
         at,

@@ -16,7 +16,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer
 
 from stack.processes import spawn
-from stack.up import Service, System
+from stack.up import Supervised, System
 
 PATIENCE = 45.0
 CATEGORY = "E0401"
@@ -186,7 +186,7 @@ class Town:
         """Every record of a topic from the beginning, in the order of each partition."""
         return asyncio.run(_dump(self.env["KAFKA_BOOTSTRAP"], name))
 
-    def service(self, name: str) -> Service:
+    def service(self, name: str) -> Supervised:
         return self.system.services[name]
 
     def kill(self, name: str) -> None:
