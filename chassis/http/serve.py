@@ -66,7 +66,8 @@ async def run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts
     server = _Server(
         uvicorn.Config(
             app, host, port, loop="none", http="httptools", ws="none", lifespan="off", log_config=None,
-            access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=10, backlog=4096,
+            access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=10,
+            timeout_keep_alive=75, backlog=4096,
         ),
         stopping,
     )  # fmt: skip

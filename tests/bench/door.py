@@ -55,7 +55,7 @@ def _drive(url: str, requests: list[dict[str, Any]], seconds: float) -> float:
     )
     told = json.loads(done.stdout)
     if told["other"]:
-        raise RuntimeError(f"{told['other']} answers of {url} were not 202")
+        raise RuntimeError(f"{len(told['other'])} answers of {url} were not 202, the first {told['other'][0]}")
     return float(told["accepted"] / told["seconds"])
 
 

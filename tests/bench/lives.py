@@ -17,7 +17,7 @@ PLATFORMS = ("P001", "P002", "P003", "P004", "P005", "P006", "P007", "P008", "P0
 
 def body(n: int) -> dict[str, Any]:
     """A report that joins no other: every one 300 m from the last, in the south-east of the city."""
-    place = {"lon": 112.40 + n % 60 * 0.0035, "lat": 37.66 + n // 60 % 60 * 0.003, "system": "WGS-84"}
+    place = {"lon": 112.40 + n % 60 * 0.0035, "lat": 37.68 + n // 60 % 60 * 0.003, "system": "WGS-84"}
     return {"text": "路口有人占道经营", "category": CATEGORY, "place": place, "reporter": {"ref": f"bench-{n % 1000}"}}
 
 

@@ -17,19 +17,21 @@ import aiohttp
 
 async def drive(url: str, requests: Iterator[dict[str, Any]], connections: int, seconds: float) -> dict[str, Any]:
     """As many requests as `connections` waiting clients send within `seconds`, each client one at a time."""
-    accepted, other, latencies = 0, 0, []
+    accepted, other, latencies = 0, [], []
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(connector=connector) as http:
         until = time.perf_counter() + seconds
 
         async def client() -> None:
-            nonlocal accepted, other
+            nonlocal accepted
             while (began := time.perf_counter()) < until and (request := next(requests, None)) is not None:
                 body = request["body"].encode()
                 async with http.post(url + request["path"], data=body, headers=request["headers"]) as answer:
-                    await answer.read()
-                    accepted += answer.status in (200, 202)
-                    other += answer.status not in (200, 202)
+                    told = await answer.read()
+                    if answer.status in (200, 202):
+                        accepted += 1
+                    else:
+                        other.append(f"{answer.status} {told[:200]!r}")
                 latencies.append(time.perf_counter() - began)
 
         began = time.perf_counter()
