@@ -9,9 +9,9 @@ import pytest
 from starlette.requests import Request
 
 from chassis.http.problems import Problem
-from chassis.keys import Keys, fingerprint, new_key
+from chassis.keys import Keys, fingerprint
 
-APP, PLATFORM = new_key("app"), new_key("platform")
+APP, PLATFORM = f"ssp_app_{'a' * 43}", f"ssp_platform_{'p' * 43}"
 
 
 def entry(key: str, kind: str, **more: object) -> dict[str, object]:
