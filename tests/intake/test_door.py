@@ -390,4 +390,4 @@ def test_what_was_answered_202_is_there_after_kill_minus_nine(intake: Intake) ->
         intake.end(signal.SIGKILL)
         intake.start()
 
-        assert [200] * 50 == [until(lambda p=p: app.get(p).status_code, 200) for p in taken]  # type: ignore[misc]
+        assert [200] * 50 == [until(lambda p=p: app.get(p).status_code, 200) for p in taken]
