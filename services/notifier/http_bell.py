@@ -14,9 +14,9 @@ class Bell:
         self._rung.set()
         self._rung = asyncio.Event()
 
-    async def wait(self, seconds: float) -> None:
-        """Returns at the next ring, or after `seconds`."""
+    async def wait(self, seconds: float) -> bool:
+        """Whether it rang within `seconds`."""
         try:
-            await asyncio.wait_for(self._rung.wait(), seconds)
+            return await asyncio.wait_for(self._rung.wait(), seconds)
         except TimeoutError:
-            return
+            return False

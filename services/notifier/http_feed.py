@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from chassis.http.problems import Problem
 from chassis.keys import Keys
+from chassis.postgres.horizon import look_soon
 from chassis.postgres.pool import Database, Unavailable
 from services.notifier import ledger_reads
 from services.notifier.cursor import Cursor, read_cursor
@@ -19,8 +20,8 @@ from services.notifier.ledger_reads import Entry
 
 MOST_ITEMS = 500
 LONGEST_WAIT = 30
-LOOK_SECONDS = 0.1
-"""How soon a waiting reader looks again: an entry is shown once no older transaction is open."""
+LOOK_SECONDS = 1.0
+"""How soon a waiting reader looks again unwoken: another process may have written the entry."""
 HEARTBEAT_SECONDS = 15.0
 MOST_WAITING = 50
 """Readers of one app that may wait or stream at once."""
@@ -90,9 +91,13 @@ class Feed:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         entries: list[Entry] = []
-        while not entries and loop.time() < deadline and not self._stopping.is_set():
-            await self._bell.wait(LOOK_SECONDS)
-            entries = await ledger_reads.feed(self._database, client, cursor, most)
+
+        async def look() -> list[Entry]:
+            return await ledger_reads.feed(self._database, client, cursor, most)
+
+        while not entries and (left := deadline - loop.time()) > 0 and not self._stopping.is_set():
+            woken = await self._bell.wait(min(left, LOOK_SECONDS))
+            entries = await (look_soon(look) if woken else look())
         return entries
 
     @contextmanager

@@ -47,13 +47,13 @@ class Waking:
         self._given |= self._waiting.keys()
         self.tell()
 
-    async def wait(self, platform: str, seconds: float) -> None:
-        """Until the platform is given something, at most `seconds`."""
+    async def wait(self, platform: str, seconds: float) -> bool:
+        """Whether the platform was given something within `seconds`."""
         event = self._waiting.setdefault(platform, asyncio.Event())
         try:
-            await asyncio.wait_for(event.wait(), seconds)
+            return await asyncio.wait_for(event.wait(), seconds)
         except TimeoutError:
-            return
+            return False
 
 
 @dataclass(frozen=True, slots=True)

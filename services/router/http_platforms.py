@@ -12,6 +12,7 @@ from pydantic import Field
 
 from chassis import receipts
 from chassis.http.problems import FieldError, Problem
+from chassis.postgres.horizon import look_soon
 from services.router import ledger_reads
 from services.router.act import Ask, Door
 from services.router.case_answer import case_answer
@@ -185,11 +186,13 @@ async def _worklist(door: Door, platform: str, request: Request) -> Response:
     states = (state,) if state else OPEN_WORK
     after, limit = position(request), page_size(request)
     until = asyncio.get_running_loop().time() + seconds(request, "wait", LONGEST_WAIT)
-    while True:
-        page = await ledger_reads.worklist(door.database, platform, states, after, limit)
-        left = until - asyncio.get_running_loop().time()
-        if page.cases or left <= 0 or door.waking.ended:
-            break
-        await door.waking.wait(platform, min(left, POLL_SECONDS))
+
+    async def look() -> ledger_reads.Page:
+        return await ledger_reads.worklist(door.database, platform, states, after, limit)
+
+    page = await look()
+    while not page and not door.waking.ended and (left := until - asyncio.get_running_loop().time()) > 0:
+        woken = await door.waking.wait(platform, min(left, POLL_SECONDS))
+        page = await (look_soon(look) if woken else look())
     items = [case_answer(case, door.city) for case in page.cases]
     return Response(orjson.dumps({"items": items, "next": page.cursor}), media_type="application/json")

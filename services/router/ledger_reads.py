@@ -23,6 +23,9 @@ class Page:
     cases: tuple[Case, ...]
     cursor: str
 
+    def __len__(self) -> int:
+        return len(self.cases)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
