@@ -18,6 +18,8 @@ DRAIN = 8.0
 """Seconds a batch in hand may take when its partitions are revoked; below the group's rebalance time-out."""
 WAIT_MS = 200
 """How long one poll waits for records."""
+LINGER_SECONDS = 0.006
+"""How long it then waits for their neighbours: a batch costs about as much as the record it is for."""
 
 Skip = Callable[[int, int], Awaitable[None]]
 
@@ -76,6 +78,10 @@ class CarefulPoll:
         before = {partition: await self._consumer.position(partition) for partition in self._consumer.assignment()}
         try:
             got: dict[Any, list[Any]] = await self._fetch(timeout_ms=WAIT_MS, max_records=room)
+            if got and (left := room - sum(map(len, got.values()))) > 0:
+                await asyncio.sleep(LINGER_SECONDS)
+                for partition, more in (await self._fetch(timeout_ms=0, max_records=left)).items():
+                    got.setdefault(partition, []).extend(more)
         except UnicodeDecodeError:
             self._careful = True
             if epoch == self._drain.epoch:

@@ -21,6 +21,8 @@ from chassis.logs import log
 
 MOST_ROWS = 1000
 POLL_SECONDS = 0.5
+LINGER_SECONDS = 0.004
+"""Waited before each look, so that the rows of acts at the same moment go in one run."""
 AWAY_SECONDS = 1.0
 ACK_SECONDS = 60.0
 _PASSES = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError, IncorrectState)
@@ -58,6 +60,7 @@ class Relay:
                     return
             await connection.add_listener(f"{self._schema}_outbox", lambda *_: self._written.set())
             while not stopping.is_set():
+                await asyncio.sleep(LINGER_SECONDS)
                 self._written.clear()
                 if not await self._relay_some(connection):
                     await _first(self._written, stopping, POLL_SECONDS)

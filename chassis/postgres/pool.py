@@ -23,6 +23,10 @@ class Unavailable(Exception):
     """The database is away, too busy or gave way to another transaction. Nothing changed; trying again is right."""
 
 
+async def _nothing(_: object) -> None:
+    """In place of the pool's reset, a round trip after every use: nothing here sets anything for a session."""
+
+
 class Database:
     """One pool of `size` connections. Usable before the server is: the first use connects, a lost one reconnects."""
 
@@ -35,6 +39,7 @@ class Database:
             timeout=patience,
             command_timeout=15,
             max_inactive_connection_lifetime=300,
+            reset=_nothing,
             server_settings={
                 "application_name": name,
                 "jit": "off",
