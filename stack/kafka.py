@@ -12,7 +12,8 @@ from pathlib import Path
 from stack.processes import Failed, free_port, listens, spawn, stop, tail, wait_for
 
 VERSION = "4.3.1"
-COORDINATE = f"org.apache.kafka:kafka_2.13:{VERSION}"
+COORDINATES = (f"org.apache.kafka:kafka_2.13:{VERSION}", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4")
+"""The broker, and the bridge without which its warnings are never written."""
 SUMS = Path(__file__).parent / "kafka_jars.sha256"
 CLUSTER_ID = "c3Vpc2hvdXBhaS1sb2NhbA"
 HEAP = "-Xmx384m"
@@ -39,7 +40,7 @@ def jars(cache: Path) -> Path:
     fresh.mkdir(parents=True)
     try:
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # of a missing XDG_RUNTIME_DIR
-            for artifact in jgo.resolve(COORDINATE):
+            for artifact in (a for coordinate in COORDINATES for a in jgo.resolve(coordinate)):
                 shutil.copy(artifact.resolve(), fresh)
     except (OSError, urllib.error.URLError) as why:
         shutil.rmtree(fresh)

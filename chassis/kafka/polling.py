@@ -60,6 +60,7 @@ class CarefulPoll:
         self._consumer, self._drain = consumer, drain
         self._fetch = consumer.getmany
         self._careful = False
+        self._astray = False
         self._wary: set[Any] = set()
 
     async def poll(self, *, timeout_ms: int = 0, max_records: int = 300) -> dict[Any, list[Any]]:
@@ -68,10 +69,27 @@ class CarefulPoll:
         self._drain.polled_at = asyncio.get_running_loop().time()
         epoch = self._drain.epoch
         try:
+            if self._astray:
+                await self._put_back()
             got = await (self._one_by_one(max_records) if self._careful else self._all(max_records))
         except IllegalStateError:
-            return {}  # a partition went away under our hands; the next poll knows
-        return got if epoch == self._drain.epoch else {}
+            got = {}  # a partition went away under our hands
+            self._astray = True
+        if epoch == self._drain.epoch:
+            return got
+        # A rebalance takes milliseconds: what was fetched may be the first of a partition that is ours only now, and
+        # its position has moved past it. Dropped without being put back it would be lost.
+        self._astray = True
+        return {}
+
+    async def _put_back(self) -> None:
+        for partition in self._consumer.assignment():
+            offset = await self._consumer.committed(partition)
+            if offset is None:
+                await self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, offset)
+        self._astray = False
 
     async def _all(self, room: int) -> dict[Any, list[Any]]:
         epoch = self._drain.epoch

@@ -27,7 +27,7 @@ def broker_of(bootstrap: str, service: str) -> KafkaBroker:
 
     `acks=all` follows from idempotence. linger stays 0: under load the client batches by itself.
     """
-    return KafkaBroker(
+    return _Broker(
         bootstrap.split(","),
         client_id=service,
         enable_idempotence=True,
@@ -41,6 +41,22 @@ def broker_of(bootstrap: str, service: str) -> KafkaBroker:
         graceful_timeout=20.0,
         logger=None,
     )
+
+
+class _Broker(KafkaBroker):
+    """Joins all its groups at once: one that waits for a dead member's session to end does not hold up the others."""
+
+    async def start(self) -> None:
+        await self.connect()
+        try:
+            async with asyncio.TaskGroup() as joining:
+                for subscriber in self.subscribers:
+                    joining.create_task(subscriber.start())
+        except* (KafkaError, OSError) as many:
+            raise many.exceptions[0] from None
+        for publisher in self.publishers:
+            await publisher.start()
+        self.running = True
 
 
 class Publisher:
