@@ -49,12 +49,16 @@ class Facts:
     feed: list[dict[str, Any]] = field(default_factory=list)
     resulted: set[str] = field(default_factory=set)
     ready: set[str] = field(default_factory=set)
+    earlier: set[str] = field(default_factory=set)
+    """Reports that the system had before the demo began; what is told about them is not counted."""
 
     def take(self, fact: dict[str, Any]) -> None:
         """One line of a stand-in's log."""
         who, kind, at = fact["who"], fact["kind"], fact["at"]
         if kind == "ready":
             self.ready.add(who)
+        elif fact.get("report_id") in self.earlier:
+            return
         elif kind == "callback":
             self.callbacks[notice(fact)] += 1
             if fact["event"] in RESULTS:
@@ -64,6 +68,8 @@ class Facts:
 
     def take_feed(self, item: dict[str, Any]) -> None:
         """One item of an app's feed."""
+        if item["report_id"] in self.earlier:
+            return
         self.feed.append(item)
         self.case_of.setdefault(item["report_id"], item["case_id"])
         if item["event"] in RESULTS:

@@ -31,8 +31,9 @@ class Play:
 
     async def run(self, follow: Callable[[Facts], None], patience: float) -> None:
         """Plays until every report has its result or `patience` seconds are over; `follow` is called meanwhile."""
+        begins = {name: await self._end_of_feed(name) for name in APPS}
         tasks = [asyncio.create_task(self._send_all())]
-        tasks += [asyncio.create_task(self._read_feed(name)) for name in APPS]
+        tasks += [asyncio.create_task(self._read_feed(name, after)) for name, after in begins.items()]
         tasks.append(asyncio.create_task(self._centre()))
         deadline = time.monotonic() + patience
         try:
@@ -107,17 +108,27 @@ class Play:
             raise RuntimeError(f"{url}: {answer.status_code} {answer.text}")
         return answer.json()
 
-    async def _read_feed(self, app: str) -> None:
-        headers = {"Authorization": f"Bearer {self._env[APPS[app]]}"}
-        query = {"limit": "500", "wait": "5"}
+    async def _end_of_feed(self, app: str) -> str:
+        """The cursor behind everything that the feed holds already; its reports are noted as earlier ones."""
+        after = ""
+        while (page := await self._feed_page(app, after))["items"]:
+            self._facts.earlier |= {item["report_id"] for item in page["items"]}
+            after = page["next"]
+        return after
+
+    async def _read_feed(self, app: str, after: str) -> None:
         while True:
-            answer = await self._http.get(f"{self._env['NOTIFIER_URL']}/v1/feed", params=query, headers=headers)
-            answer.raise_for_status()
-            page = answer.json()
+            page = await self._feed_page(app, after, wait="5")
             for item in page["items"]:
                 self._facts.take_feed(item)
-            if page["next"]:
-                query["after"] = page["next"]
+            after = page["next"] or after
+
+    async def _feed_page(self, app: str, after: str, wait: str = "0") -> Any:
+        headers = {"Authorization": f"Bearer {self._env[APPS[app]]}"}
+        query = {"limit": "500", "wait": wait} | ({"after": after} if after else {})
+        answer = await self._http.get(f"{self._env['NOTIFIER_URL']}/v1/feed", params=query, headers=headers)
+        answer.raise_for_status()
+        return answer.json()
 
     async def _centre(self) -> None:
         """Files what waits for a category and names a platform where too many have returned a case."""

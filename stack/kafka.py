@@ -5,9 +5,9 @@ import os
 import shutil
 import signal
 import subprocess
-import urllib.error
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from stack.processes import Failed, free_port, listens, spawn, stop, tail, wait_for
 
@@ -34,25 +34,40 @@ def jars(cache: Path) -> Path:
     expected = {line.split()[1]: line.split()[0] for line in SUMS.read_text("ascii").splitlines()}
     if folder.exists() and {p.name for p in folder.iterdir()} == set(expected):
         return folder
+    with TemporaryDirectory(dir=_made(cache), prefix="kafka-") as scratch:
+        fresh = _resolved(Path(scratch))
+        found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in fresh.iterdir()}
+        if found != expected:
+            wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+            raise Failed(f"Kafka's jars differ from {SUMS.name}: {', '.join(wrong)}")
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    return folder
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _resolved(scratch: Path) -> Path:
+    """A folder of jars under `scratch`. The Maven repository is there too: a download that is cut off leaves nothing
+    behind, and another program's use of the home folder's repository cannot get in between."""
     import jgo
 
-    fresh = cache / f"kafka-{VERSION}.{os.getpid()}"
-    fresh.mkdir(parents=True)
-    try:
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of a missing XDG_RUNTIME_DIR
-            for artifact in (a for coordinate in COORDINATES for a in jgo.resolve(coordinate)):
-                shutil.copy(artifact.resolve(), fresh)
-    except (OSError, urllib.error.URLError) as why:
-        shutil.rmtree(fresh)
-        raise Failed(f"Kafka's jars cannot be resolved from Maven: {why}") from why
-    found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in fresh.iterdir()}
-    if found != expected:
-        shutil.rmtree(fresh)
-        wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-        raise Failed(f"Kafka's jars differ from {SUMS.name}: {', '.join(wrong)}")
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
-    return folder
+    os.environ["M2_REPO"] = str(scratch / "repository")
+    fresh = _made(scratch / "jars")
+    for again in (True, True, False):
+        try:
+            with warnings.catch_warnings(action="ignore", category=UserWarning):  # of a missing XDG_RUNTIME_DIR
+                for artifact in (a for coordinate in COORDINATES for a in jgo.resolve(coordinate)):
+                    shutil.copy(artifact.resolve(), fresh)
+            break
+        except (OSError, RuntimeError) as why:
+            if not again:
+                raise Failed(f"Kafka's jars cannot be resolved from Maven: {why}") from why
+            shutil.rmtree(scratch / "repository", ignore_errors=True)
+    return fresh
 
 
 class Kafka:

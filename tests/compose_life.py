@@ -44,9 +44,11 @@ def _until(ask: Any, good: Any) -> Any:
         time.sleep(0.2)
 
 
-def _post(http: httpx.Client, url: str, **what: Any) -> Any:
+def _call(http: httpx.Client, method: str, url: str, **what: Any) -> Any:
+    """What is answered in the end; 503 is asked again, as its Retry-After says."""
+
     def ask() -> httpx.Response:
-        return http.post(url, **what)
+        return http.request(method, url, **what)
 
     answer = _until(ask, lambda told: told.status_code not in (429, 502, 503))
     answer.raise_for_status()
@@ -66,36 +68,36 @@ def _report(http: httpx.Client, key: str, name: str) -> str:
         "reporter": {"ref": "u-1", "phone": "13800000000"},
     }
     headers = _bearer(key, **{"Idempotency-Key": f"{name}-{time.time():.0f}"})
-    report_id: str = _post(http, f"{URLS['intake']}/v1/reports", json=body, headers=headers)["report_id"]
+    report_id: str = _call(http, "POST", f"{URLS['intake']}/v1/reports", json=body, headers=headers)["report_id"]
     return report_id
 
 
 def _photo(http: httpx.Client, key: str) -> str:
     headers = _bearer(key, **{"Content-Type": "image/jpeg"})
-    media_id: str = _post(http, f"{URLS['intake']}/v1/media", content=photo(int(time.time())), headers=headers)[
+    media_id: str = _call(http, "POST", f"{URLS['intake']}/v1/media", content=photo(int(time.time())), headers=headers)[
         "media_id"
     ]
     return media_id
 
 
 def _page(http: httpx.Client, keys: dict[str, str], report_id: str) -> Any:
-    return http.get(f"{URLS['intake']}/v1/reports/{report_id}", headers=_bearer(keys["APP_KEY"])).json()
+    return _call(http, "GET", f"{URLS['intake']}/v1/reports/{report_id}", headers=_bearer(keys["APP_KEY"]))
 
 
 def _case(http: httpx.Client, key: str, number: str) -> Any:
-    items = http.get(f"{URLS['router']}/v1/platforms/me/cases?state=dispatched", headers=_bearer(key)).json()["items"]
-    return next((item for item in items if item["case_number"] == number), None)
+    page = _call(http, "GET", f"{URLS['router']}/v1/platforms/me/cases?state=dispatched", headers=_bearer(key))
+    return next((item for item in page["items"] if item["case_number"] == number), None)
 
 
 def _act(http: httpx.Client, key: str, case: Any, act: str, body: dict[str, Any]) -> None:
     headers = _bearer(key, **{"Idempotency-Key": f"{case['case_id']}-{act}"})
     said = {"generation": case["generation"], **body}
-    _post(http, f"{URLS['router']}/v1/cases/{case['case_id']}/{act}", json=said, headers=headers)
+    _call(http, "POST", f"{URLS['router']}/v1/cases/{case['case_id']}/{act}", json=said, headers=headers)
 
 
 def _results(http: httpx.Client, key: str, report_id: str) -> list[Any]:
-    items = http.get(f"{URLS['notifier']}/v1/feed?limit=500", headers=_bearer(key)).json()["items"]
-    return [item for item in items if item["report_id"] == report_id and item["event"] == "case.closed"]
+    page = _call(http, "GET", f"{URLS['notifier']}/v1/feed?limit=500", headers=_bearer(key))
+    return [item for item in page["items"] if item["report_id"] == report_id and item["event"] == "case.closed"]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ OURS = ("services.", "schemas.", "chassis.", "cities.", "stack.", "tests.")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "schemas": ("schemas.",),
     "chassis": ("chassis.",),
-    "tests/journeys": ("tests.journeys.", "schemas.", "stack."),
+    "tests/journeys": ("tests.journeys.", "tests.standins.", "schemas.", "stack."),
     "tests/standins": ("tests.standins.", "schemas.", "stack."),
 }
 MAY_IMPORT |= {f"services/{s}": (f"services.{s}.", "schemas.", "chassis.") for s in SERVICES}

@@ -12,7 +12,7 @@ from services.notifier.attempt import Attempt, Stop, WaitUntil
 from services.notifier.ledger_outbox import announce, said_of
 from services.notifier.wording import Item
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
 """How long a claim holds; well above the longest attempt."""
 
 
