@@ -1,7 +1,7 @@
 """The demo: a few hundred reports of Taiyuan live their whole lives before your eyes; exit 0 only if all went well.
 
-Against a system of its own under `.run/demo`, or, when INTAKE_URL, ROUTER_URL, NOTIFIER_URL and the keys are in the
-environment, against that one.
+Against a system of its own under `.run/demo`, or, when INTAKE_URL, ROUTER_URL, NOTIFIER_URL and the keys of another
+one are in the environment, against that one.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from stack import demo_view
 from stack.demo_facts import Facts, Tail
 from stack.demo_play import Play
 from stack.demo_verdict import Heard, faults
+from stack.environment import forget_own
 from stack.prepare import ROOT
 from stack.processes import Failed, spawn, stop, wait_for
 from stack.supervisor import FOLDER, Stopped, raise_stopped
@@ -32,6 +33,7 @@ PATIENCE = 120.0
 
 def run() -> int:
     """Plays the demo and returns the exit code; Ctrl-C at any moment cleans up and returns 130."""
+    forget_own()
     console = Console(width=None if sys.stdout.isatty() else 120)
     for sig in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sig, raise_stopped)

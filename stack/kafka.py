@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +35,7 @@ def jars(cache: Path) -> Path:
     expected = {line.split()[1]: line.split()[0] for line in SUMS.read_text("ascii").splitlines()}
     if folder.exists() and {p.name for p in folder.iterdir()} == set(expected):
         return folder
+    sys.stderr.write("Fetching Kafka's jars (44 MB), once …\n")
     with TemporaryDirectory(dir=_made(cache), prefix="kafka-") as scratch:
         fresh = _resolved(Path(scratch))
         found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in fresh.iterdir()}

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from stack.environment import forget_own
 from stack.prepare import ROOT
 from stack.processes import Failed, tail
 from stack.up import System
@@ -47,6 +48,7 @@ def up(fresh: bool, detach: bool, folder: Path = FOLDER) -> int:
     if (pid := running(folder)) is not None:
         say(f"It runs already (process {pid}). `python -m stack status` says how; `python -m stack down` stops it.")
         return 1
+    forget_own()
     if fresh:
         System(folder).wipe()
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stack.environment import MARK
 from stack.kafka import Kafka
 from stack.postgres import Postgres
 from stack.prepare import ROOT, SERVICES, as_role, prepare
@@ -80,7 +81,9 @@ class System:
         for service in self.services.values():
             wait_for(service.name, service.ready, service.process, service.log, 60)
         urls = {f"{name.upper()}_URL": service.url for name, service in self.services.items()}
-        self.env = {**urls, "KAFKA_BOOTSTRAP": bootstrap, "DATABASE_URL": database, **secrets.keys}
+        own = [*urls, *(["KAFKA_BOOTSTRAP"] if self.kafka else []), *(["DATABASE_URL"] if self.postgres else [])]
+        addresses = {**urls, "KAFKA_BOOTSTRAP": bootstrap, "DATABASE_URL": database}
+        self.env = {**addresses, **secrets.keys, MARK: ",".join(own)}
         self._write_env()
 
     def watch(self) -> list[str]:

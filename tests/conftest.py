@@ -12,10 +12,12 @@ import asyncpg
 import pytest
 
 from chassis.postgres.migrations import migrate
+from stack.environment import forget_own
 from stack.kafka import Kafka
 from stack.postgres import Postgres
 from stack.prepare import SERVICES, as_role, make_topics
 
+forget_own()
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".test-run"
 

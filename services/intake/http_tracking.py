@@ -47,7 +47,7 @@ def add_tracking(app: FastAPI, window: Window) -> None:
 def shown(found: Seen, city: City) -> dict[str, Any]:
     """The answer's body: rows become events again, events become what a citizen is told."""
     events: list[Any] = [read(cases.KINDS, kind, body.encode()) for kind, body in found.events]
-    told = [read(notices.KINDS, kind, body.encode()) for kind, body in found.notices]
+    told: list[Any] = [read(notices.KINDS, kind, body.encode()) for kind, body in found.notices]
     received = ReportReceived.model_validate_json(found.body, extra="ignore")
     return tell(received, found.joined_at, events, told, city.replies, city.offset)
 

@@ -1,6 +1,6 @@
 """What a citizen is told about a report: the events of its case in public words, folded into the six outward stages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -8,8 +8,10 @@ from typing import Any
 from schemas import cases as ev
 from schemas.events import Event, Named
 from schemas.events import Words as PublicWords
+from schemas.notices import NoticeEvent
 from schemas.reports import ReportReceived
 
+RESULTS = frozenset({ev.CaseClosed.kind, ev.CaseDeclined.kind})
 STAGES = ("上报", "立案", "派遣", "处置", "反馈", "结案")
 STATES = {
     "case.opened": "opened", "case.held": "held", "case.declined": "declined", "case.filed": "filed",
@@ -51,7 +53,7 @@ def tell(
     received: ReportReceived,
     joined_at: int | None,
     events: Sequence[ev.CaseEvent],
-    notices: Sequence[Event],
+    notices: Sequence[NoticeEvent],
     replies: Mapping[str, Said],
     offset: timezone,
 ) -> dict[str, Any]:
@@ -63,10 +65,19 @@ def tell(
         _follow(told, event)
         if event.seq >= told.joined_at and not (isinstance(event, ev.CaseJoined) and event.seq != told.joined_at):
             _add(told, event, _blanks(told, event))
-    for notice in notices[:1]:
+    for notice in _first_arrivals(notices):
         _add(told, notice, {})
     told.timeline.sort(key=lambda line: line["at"])
     return _answer(told, received)
+
+
+def _first_arrivals(notices: Sequence[NoticeEvent]) -> Iterable[NoticeEvent]:
+    """The first delivery of each result, by whatever channel; of what is told in between, nothing is said here."""
+    first: dict[int, NoticeEvent] = {}
+    for notice in notices:
+        if notice.event in RESULTS:
+            first.setdefault(notice.seq, notice)
+    return first.values()
 
 
 def _follow(told: Told, event: ev.CaseEvent) -> None:

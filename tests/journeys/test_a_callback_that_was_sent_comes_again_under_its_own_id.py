@@ -41,7 +41,7 @@ def an_app(town: Town) -> Iterator[App]:
 
 
 def test_a_callback_that_was_sent_comes_again_under_its_own_id(town: Town) -> None:
-    town.kill("notifier")
+    town.stop("notifier")
     town.start_faulty("notifier", "notifier.sent:kill:3")
     with an_app(town) as app:
         reports = town.watched(lambda: town.reports(5))

@@ -26,7 +26,7 @@ REPORTS = 24
 
 @pytest.mark.parametrize(("service", "fault"), FAULTS, ids=[fault for _, fault in FAULTS])
 def test_a_report_answered_202_is_never_lost_and_never_doubled(town: Town, service: str, fault: str) -> None:
-    town.kill(service)
+    town.stop(service)
     town.start_faulty(service, fault)
 
     reports = town.watched(lambda: [*town.reports(REPORTS // 2), *town.reports(REPORTS // 2)])

@@ -72,10 +72,8 @@ def test_a_second_reading_of_everything_changes_nothing(town: Town) -> None:
     town.handle_all(reports)
     town.results(reports)
     until(lambda: asyncio.run(behind(kafka)), lambda left: left == 0)
-    for service in town.system.services.values():
-        assert service.process is not None
-        service.process.terminate()
-        service.process.wait()
+    for name in town.system.services:
+        town.stop(name)
     before = asyncio.run(digests(database)), asyncio.run(ends(kafka, "cases")), asyncio.run(ends(kafka, "notices"))
     asyncio.run(rewind(kafka))
     far = asyncio.run(behind(kafka))

@@ -196,6 +196,13 @@ class Town:
         process.kill()
         process.wait()
 
+    def stop(self, name: str) -> None:
+        """SIGTERM, and gone when this returns."""
+        process = self.service(name).process
+        assert process is not None
+        process.terminate()
+        process.wait()
+
     def start(self, name: str) -> None:
         self.service(name).start()
         self.ready(name)
