@@ -16,7 +16,7 @@ COPY cities cities
 COPY schemas schemas
 COPY chassis chassis
 COPY services services
-COPY stack/__init__.py stack/__main__.py stack/keys.py stack/parked.py stack/prepare.py stack/processes.py stack/supervisor.py stack/up.py stack/secrets.py stack/kafka.py stack/postgres.py stack/
+COPY stack stack
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2
 USER 10001:10001
 VOLUME /var/lib/suishoupai/media
@@ -24,7 +24,6 @@ STOPSIGNAL SIGTERM
 
 FROM service AS demo
 COPY --from=build-demo /venv /venv
-COPY stack stack
 COPY tests/__init__.py* tests/
 COPY tests/standins tests/standins
 CMD ["python", "-m", "stack", "demo"]

@@ -59,5 +59,5 @@ def configure(service: str, level: str = "INFO") -> None:
     lines = logging.StreamHandler(sys.stdout)
     lines.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render))
     logging.basicConfig(handlers=[lines], level=level, force=True)
-    for noisy in ("aiokafka", "faststream", "uvicorn.access", "asyncio"):
+    for noisy in ("aiokafka", "faststream", "uvicorn.access", "uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

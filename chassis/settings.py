@@ -7,19 +7,13 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-S = TypeVar("S", bound=BaseModel)
-
 
 class Misset(SystemExit):
-    """The environment is not fit to start with; the text names every variable at fault and exits with status 2."""
+    """The environment is not fit to start with: the process ends with status 1 and names every variable at fault."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("settings: " + "; ".join(faults))
-        self.code = 2
         self.faults = faults
-
-    def __str__(self) -> str:
-        return "settings: " + "; ".join(self.faults)
 
 
 class Settings(BaseModel):
@@ -34,6 +28,9 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int
     log_level: str = "INFO"
+
+
+S = TypeVar("S", bound=Settings)
 
 
 def read(model: type[S], prefix: str, environ: Mapping[str, str] = os.environ) -> S:

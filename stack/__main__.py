@@ -23,6 +23,12 @@ def main() -> int:
     except (Failed, keys.Refused) as why:
         say(str(why))
         return 1
+    except KeyboardInterrupt:  # before a verb has made its own arrangements; nothing was started yet
+        say("Stopped.")
+        return 130
+    except BrokenPipeError:  # who read the list has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:

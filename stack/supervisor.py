@@ -38,7 +38,7 @@ def running(folder: Path = FOLDER) -> int | None:
         pid = int((folder / "supervisor.pid").read_text("ascii"))
         os.kill(pid, 0)
         command = Path(f"/proc/{pid}/cmdline")
-        if not command.exists() or b"stack" in command.read_bytes():
+        if not command.exists() or b"\0-m\0stack\0" in command.read_bytes():
             return pid
     return None
 
@@ -47,7 +47,7 @@ def up(fresh: bool, detach: bool, folder: Path = FOLDER) -> int:
     """Starts the system and stays until it is told to stop, or returns once it is up. Returns an exit code."""
     if (pid := running(folder)) is not None:
         say(f"It runs already (process {pid}). `python -m stack status` says how; `python -m stack down` stops it.")
-        return 1
+        return 0
     forget_own()
     if fresh:
         System(folder).wipe()
@@ -94,6 +94,7 @@ def status(folder: Path = FOLDER) -> int:
 def _detached(folder: Path) -> int:
     log = folder / "logs/supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    (folder / "env").unlink(missing_ok=True)  # a supervisor that was killed leaves it; ours writes it when all is up
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "stack", "up"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,

@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -54,29 +54,45 @@ async def read_json(request: Request, limit: int) -> Any:
 
 def parse_json(body: bytes) -> Any:
     """The value, or `Problem` 400: body_not_utf8, too_deep, body_not_json, duplicate_key, number_not_finite."""
+    _bar_depth(body)
+    odd: list[str] = []
+    try:
+        value = _loaded(body.decode("utf-8"), odd)
+    except UnicodeDecodeError as why:
+        raise Problem(400, "body_not_utf8", "Send UTF-8.", field="body") from why
+    except ValueError as why:
+        raise Problem(400, "body_not_json", f"Not JSON: {why}"[:200], field="body") from why
+    if odd:
+        path = _path_of_nan(value) or "body"
+        raise Problem(400, "number_not_finite", f"{odd[0][:20]} is not a number.", field=path[:100])
+    return value
+
+
+def barred_characters(text: str) -> bool:
+    """Whether `text` has control characters (line breaks and tabs are none), lone surrogates or direction marks."""
+    return _BARRED.search(text) is not None
+
+
+def _bar_depth(body: bytes) -> None:
     depth = 0
     for token in _NESTS.finditer(body):
         mark = token.group()
         depth += (mark in (b"{", b"[")) - (mark in (b"}", b"]"))
         if depth > DEEPEST:
             raise Problem(400, "too_deep", f"At most {DEEPEST} levels.", field="body")
-    try:
-        return json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_not_finite,
-            parse_float=_float,
-            parse_int=_int,
-        )
-    except UnicodeDecodeError as why:
-        raise Problem(400, "body_not_utf8", "Send UTF-8.", field="body") from why
-    except ValueError as why:
-        raise Problem(400, "body_not_json", f"Not JSON: {why}"[:200], field="body") from why
 
 
-def barred_characters(text: str) -> bool:
-    """Whether `text` has control characters (line breaks and tabs are none), lone surrogates or direction marks."""
-    return _BARRED.search(text) is not None
+def _loaded(text: str, odd: list[str]) -> Any:
+    """The value, with NaN for each number that is none, whose words are added to `odd`."""
+
+    def not_finite(word: str) -> float:
+        odd.append(word)
+        return math.nan
+
+    def number(digits: str) -> float:
+        return found if math.isfinite(found := float(digits)) else not_finite(digits)
+
+    return json.loads(text, object_pairs_hook=_object, parse_constant=not_finite, parse_float=number, parse_int=_int)
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -88,20 +104,19 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _float(digits: str) -> float:
-    if not math.isfinite(number := float(digits)):
-        _not_finite(digits)
-    return number
+def _path_of_nan(value: Any, path: str = "") -> str | None:
+    """Where the first number stands that is none: `place.lon`, `items[2].x`."""
+    if isinstance(value, float):
+        return path if math.isnan(value) else None
+    inside = [(f"{path}.{name}".lstrip("."), part) for name, part in value.items()] if isinstance(value, dict) else []
+    inside += [(f"{path}[{n}]", part) for n, part in enumerate(value)] if isinstance(value, list) else []
+    return next((found for name, part in inside if (found := _path_of_nan(part, name))), None)
 
 
 def _int(digits: str) -> int:
     if len(digits) > LONGEST_NUMBER:
         raise Problem(400, "number_too_long", f"At most {LONGEST_NUMBER} digits.", field="body")
     return int(digits)
-
-
-def _not_finite(word: str) -> NoReturn:
-    raise Problem(400, "number_not_finite", f"{word[:20]} is not a number.", field="body")
 
 
 def _too_large(limit: int) -> Problem:

@@ -6,12 +6,14 @@ SIGINT: not ready at once, open requests get their answers, consumers finish the
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+import socket
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from functools import reduce
+from operator import or_
 from types import FrameType
 from typing import Any
 
 import uvicorn
-import uvloop
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Response
 from faststream.kafka import KafkaBroker
@@ -35,8 +37,14 @@ def application(title: str, version: str, summary: str, checks: health.Health) -
     return app
 
 
-def document_topics(app: FastAPI, broker: KafkaBroker, title: str, version: str) -> None:
-    """Adds the AsyncAPI page at `/docs/asyncapi`, without the button that would publish."""
+def document_topics(
+    app: FastAPI, broker: KafkaBroker, title: str, version: str, writes: str, kinds: Collection[type]
+) -> None:
+    """Adds the AsyncAPI page at `/docs/asyncapi`, without the button that would publish.
+
+    It shows what `broker` subscribes to and the topic that the service writes, whose records are of `kinds`.
+    """
+    broker.publisher(writes, schema=reduce(or_, kinds), title=f"{writes}.out", description="Written here alone.")
 
     @app.get("/docs/asyncapi", include_in_schema=False)
     async def asyncapi() -> Response:
@@ -81,17 +89,17 @@ async def run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts
     log.info("process.stopped")
 
 
-def main(made: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Runs the process on uvloop."""
-    uvloop.run(made())
-
-
 class _Server(uvicorn.Server):
     """uvicorn's server, which tells the rest of the process at once that a signal came."""
 
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
         super().__init__(config)
         self._stopping, self._loop = stopping, asyncio.get_running_loop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            log.info("http.listening", host=self.config.host, port=self.config.port)
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         # Not uvicorn's own, which raises the signal again at its end and so kills the consumers' drain half-way.

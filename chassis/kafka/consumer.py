@@ -6,7 +6,10 @@ waiting cures is sought back and tried again with back-off; what never will be r
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import reduce
+from operator import or_
+from types import GenericAlias
 from typing import Any
 
 from faststream import AckPolicy
@@ -66,6 +69,7 @@ def consume(
     database: Database,
     read: Read[E],
     work: Work[E],
+    kinds: Collection[type] = (),
     most_records: int = 500,
     after: Callable[[], None] = lambda: None,
 ) -> Consumer:
@@ -73,7 +77,8 @@ def consume(
 
     `read(record)` returns the event or raises `Unreadable`. `work(connection, pairs)` gets (record, event) pairs in
     order inside a transaction and returns what it wants set aside; it is called again for the same records after a
-    crash. `after()` is called when a batch is committed to the database.
+    crash. `after()` is called when a batch is committed to the database. `kinds` are the models of what the topic
+    carries, for its documentation.
     """
     drain, parking = Drain(), Parking(broker, topic, group)
     consumer = Consumer(topic, group, drain, Batch(topic, group, database, read, work, parking), after)
@@ -87,15 +92,26 @@ def consume(
         )  # fmt: skip
 
     subscriber: Any = broker.subscriber(
-        topic, group_id=group, batch=True, max_records=most_records, batch_timeout_ms=1, fetch_max_wait_ms=250,
+        topic, title=topic, description=f"Read by the group {group}.", group_id=group, batch=True,
+        max_records=most_records, batch_timeout_ms=1, fetch_max_wait_ms=250,
         auto_offset_reset="earliest", session_timeout_ms=SESSION_MS, heartbeat_interval_ms=SESSION_MS // 4,
         rebalance_timeout_ms=REBALANCE_MS, ack_policy=AckPolicy.NACK_ON_ERROR, parser=untouched, decoder=_raw,
         listener=drain,
     )  # fmt: skip
     drain.subscriber = subscriber
     drain.skip = lambda partition, offset: parking.park_place(partition, offset, "unreadable_frame")
-    subscriber(consumer.on_batch)
+    subscriber(_documented(consumer, kinds))
     return consumer
+
+
+def _documented(consumer: Consumer, kinds: Collection[type]) -> Callable[[Any], Awaitable[None]]:
+    """The handler, with the type of its argument as the documentation is to show it; nothing is converted to it."""
+
+    async def on_batch(records: Any) -> None:
+        await consumer.on_batch(records)
+
+    on_batch.__annotations__["records"] = GenericAlias(list, (reduce(or_, kinds),)) if kinds else list
+    return on_batch
 
 
 async def _raw(message: Any) -> Any:

@@ -3,7 +3,6 @@
 import asyncio
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
 from faststream.kafka import KafkaBroker
 
 from chassis.http import serve
@@ -11,7 +10,6 @@ from chassis.http.health import Health
 from chassis.kafka.producer import Publisher, broker_of
 from chassis.keys import Keys
 from chassis.postgres.pool import Database
-from schemas.reports import ReportReceived
 from schemas.topics import REPORTS
 from services.intake.city import City, read_city
 from services.intake.consumers import consume_all
@@ -44,7 +42,7 @@ async def serve_intake(settings: IntakeSettings) -> None:
     add_reports(app, _door(settings, keys, city, broker, database))
     add_tracking(app, Window(keys, city, database, wait))
     add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), receipt_key))
-    _document(app, broker)
+    serve.document_topics(app, broker, TITLE, _version(), REPORTS.name, REPORTS.kinds.values())
     for consumer in consume_all(broker, database, wait.woken):
         health.add(f"model of {consumer.topic}", consumer.check)
     health.add("kafka", lambda: _answers(broker))
@@ -71,11 +69,6 @@ def _door(settings: IntakeSettings, keys: Keys, city: City, broker: KafkaBroker,
         publisher=Publisher(broker),
         publish_seconds=settings.publish_seconds,
     )
-
-
-def _document(app: FastAPI, broker: KafkaBroker) -> None:
-    broker.publisher(REPORTS.name, schema=ReportReceived, title="report.received", description="What a citizen said.")
-    serve.document_topics(app, broker, TITLE, _version())
 
 
 async def _answers(broker: KafkaBroker) -> str | None:

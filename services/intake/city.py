@@ -1,19 +1,31 @@
 """The part of the city pack that intake needs: categories, districts, word lists, replies. Checked at start."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TypeVar
 
 import shapely
+from pydantic import TypeAdapter
 from shapely.errors import ShapelyError
 
 from chassis.pack import PackError, Row, read_table, read_words, version_of
+from schemas import cases, notices, reports
+from schemas.events import CategoryCode, DistrictCode
 from schemas.events import Words as PublicWords
 from services.intake.place import Districts
 from services.intake.screening import Words
 from services.intake.timeline import STAGES, Said
+
+FIELDS = ("case_number", "platform", "deadline", "until", "reason", "reply")
+"""What a reply may name in braces."""
+_TOLD = {*reports.KINDS, *cases.KINDS, *notices.KINDS}
+_FILLED = re.compile(rf"\{{(?:{'|'.join(FIELDS)})\}}")
+_IN_BRACES = re.compile(r"[{}][^{}]*\}?")
+_DISTRICT_CODE = TypeAdapter(DistrictCode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,7 @@ class City:
 
 
 class KindRow(Row):
-    code: str
+    code: CategoryCode
     class_code: str
     class_name: str
     name: str
@@ -53,13 +65,16 @@ class KindRow(Row):
 
 
 class ItemRow(Row):
-    code: str
+    code: CategoryCode
     name: str
     clock: str
     amount: int
     reward_fen_min: int
     reward_fen_max: int
     basis: str
+
+
+R = TypeVar("R", KindRow, ItemRow)
 
 
 class ReplyRow(Row):
@@ -77,20 +92,31 @@ class PolicyRow(Row):
 
 def read_city(folder: Path) -> City:
     """Reads the pack in `folder`. Raises `PackError` with file and line of what is wrong."""
-    kinds = [row for name in ("components.csv", "events.csv") for row in read_table(folder / name, KindRow, "code")]
-    items = read_table(folder / "special_items.csv", ItemRow, "code")
     policy = _policy(folder)
-    found = [Category(k.code, k.name, k.class_code, k.class_name, k.clock, k.amount) for k in kinds]
-    found += [Category(i.code, i.name, "S", "专项", i.clock, i.amount) for i in items]
     return City(
         version=version_of(folder),
-        categories={category.code: category for category in found},
+        categories={category.code: category for category in _categories(folder)},
         districts=_districts(folder / "districts.geojson"),
         words=Words(read_words(folder / "words.txt"), read_words(folder / "adverts.txt")),
         replies=_replies(folder),
         offset=_offset(policy["utc_offset"]),
         receipt_lifetime=timedelta(hours=_hours(policy["receipt_hours"])),
     )
+
+
+def _categories(folder: Path) -> list[Category]:
+    kinds = [*_rows(folder, "components.csv", KindRow, "C"), *_rows(folder, "events.csv", KindRow, "E")]
+    items = _rows(folder, "special_items.csv", ItemRow, "S")
+    found = [Category(k.code, k.name, k.class_code, k.class_name, k.clock, k.amount) for k in kinds]
+    return found + [Category(i.code, i.name, "S", "专项", i.clock, i.amount) for i in items]
+
+
+def _rows(folder: Path, name: str, model: type[R], letter: str) -> tuple[R, ...]:
+    rows = read_table(folder / name, model, "code")
+    for row in rows:
+        if not row.code.startswith(letter):
+            raise row.wrong(name, f"code {row.code} does not begin with {letter}")
+    return rows
 
 
 def _policy(folder: Path) -> dict[str, PolicyRow]:
@@ -119,16 +145,25 @@ def _replies(folder: Path) -> dict[str, Said]:
     for row in rows:
         if row.stage not in STAGES:
             raise row.wrong("replies.csv", f"stage {row.stage} is none of {', '.join(STAGES)}")
+        if row.event not in _TOLD:
+            raise row.wrong("replies.csv", f"event {row.event} never happens")
+        if stray := _IN_BRACES.search(_FILLED.sub("", f"{row.zh}\n{row.en}")):
+            raise row.wrong("replies.csv", f"{stray.group()} is none of {', '.join(FIELDS)}")
     return {row.event: Said(row.stage, PublicWords(zh=row.zh, en=row.en)) for row in rows}
 
 
 def _districts(path: Path) -> Districts:
     try:
         features = json.loads(path.read_text("utf-8"))["features"]
-        shapes = [(str(f["properties"]["gb2260"]), shapely.from_geojson(json.dumps(f["geometry"]))) for f in features]
+        shapes = [
+            (_DISTRICT_CODE.validate_python(f["properties"]["gb2260"]), shapely.from_geojson(json.dumps(f["geometry"])))
+            for f in features
+        ]
     except (OSError, ValueError, KeyError, TypeError, ShapelyError) as why:
         raise PackError(f"{path.name}: is not a collection of districts ({type(why).__name__}: {why})") from why
     for code, shape in shapes:
-        if not shape.is_valid or shape.is_empty:
+        if not shape.is_valid or not shape.area:
             raise PackError(f"{path.name}: the polygon of {code} is not valid")
+    if not shapes or len(dict(shapes)) < len(shapes):
+        raise PackError(f"{path.name}: has no district, or one twice")
     return Districts(dict(shapes))

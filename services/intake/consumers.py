@@ -89,4 +89,6 @@ def _consume(broker: KafkaBroker, database: Database, topic: Topic, keep: Keep, 
         await read_model.move(connection, topic.name, {record.partition: record.offset + 1 for record, _ in pairs})
         return asides
 
-    return consume(broker, topic.name, f"intake.{topic.name}", database, reading, work, after=moved)
+    return consume(
+        broker, topic.name, f"intake.{topic.name}", database, reading, work, topic.kinds.values(), after=moved
+    )

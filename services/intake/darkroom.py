@@ -47,16 +47,20 @@ class Darkroom:
     async def develop(self, data: bytes) -> Developed | None:
         """The photo, or None if it cannot be decoded within the limits of time and memory."""
         async with self._places:
-            worker = await self._open()
-            faults.reach("media.decoding")
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    return await self._ask(data)
-            except (OSError, EOFError, TimeoutError, asyncio.IncompleteReadError, ValueError) as why:
-                log.warning("darkroom.refused", why=type(why).__name__, bytes=len(data))
-                if isinstance(why, ConnectionRefusedError | TimeoutError):
-                    await self._replace(worker)  # it may be stopped or stuck itself
-                return None
+            for _ in range(2):
+                worker = await self._open()
+                faults.reach("media.decoding")
+                try:
+                    async with asyncio.timeout(PATIENCE):
+                        return await self._ask(data)
+                except ConnectionRefusedError:
+                    await self._replace(worker)  # it had died before it saw the photo: the next one takes it
+                except (OSError, EOFError, TimeoutError, asyncio.IncompleteReadError, ValueError) as why:
+                    log.warning("darkroom.refused", why=type(why).__name__, bytes=len(data))
+                    if isinstance(why, TimeoutError):
+                        await self._replace(worker)  # it may be stopped or stuck itself
+                    break
+        return None
 
     async def keep_open(self, stopping: asyncio.Event) -> None:
         """Starts the process, so that the first photo does not wait for it, and ends it when the service stops."""

@@ -87,6 +87,7 @@ async def submit_report(request: Request, door: Door) -> Response:
     faults.reach("intake.placed")
     if known is None:
         await _publish(received, door)
+        door.digests.remember(report_id, received.body_digest)
     faults.reach("intake.acked")
     log.info("report.received", report_id=str(report_id), app=client.name)
     answer = _accepted(report_id)

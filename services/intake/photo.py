@@ -79,9 +79,9 @@ def _png(data: bytes) -> Header | Refused:
 def _webp(data: bytes) -> Header | Refused:
     kind = data[12:16]
     if kind == b"VP8X":
-        width = int.from_bytes(data[24:27], "little") + 1
-        height = int.from_bytes(data[27:30], "little") + 1
-        return Header("WEBP", width, height, frames=bool(data[20] & 0x02))
+        flags, width, width_high, height, height_high = struct.unpack_from("<B3xHBHB", data, 20)
+        width, height = width + (width_high << 16) + 1, height + (height_high << 16) + 1
+        return Header("WEBP", width, height, frames=bool(flags & 0x02))
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         return Header("WEBP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)

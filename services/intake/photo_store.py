@@ -57,7 +57,7 @@ def _name(sha256: str) -> str:
 
 
 def _to_disk(path: Path) -> None:
-    for place in (path, path.parent):
+    for place in (path, path.parent, path.parent.parent):  # the folder may be new in its own
         handle = os.open(place, os.O_RDONLY)
         try:
             os.fsync(handle)

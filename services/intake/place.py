@@ -30,6 +30,8 @@ class Districts:
 
 def place(lon: float, lat: float, system: System, address: str, districts: Districts) -> Place | Misplaced:
     """The place in WGS-84 with its district and what was declared, or why it cannot be in this city."""
+    if max(abs(lon), abs(lat)) > 180:  # not degrees; of the largest numbers BD-09 has no sine
+        return "outside_city"
     there = to_wgs84(lon, lat, system)
     district = districts.around(*there)
     if district is None:

@@ -8,6 +8,8 @@ from chassis.postgres.pool import Database, Unavailable
 from services.intake.read_model import digests
 
 PATIENCE = 0.5
+MOST_REMEMBERED = 10_000
+"""Reports taken by this process last; they are known here before the read model has them."""
 BLIND_SECONDS = 1.0
 
 
@@ -22,9 +24,18 @@ class Digests:
         self._waiting: dict[UUID, asyncio.Future[str | None]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._blind_until = 0.0
+        self._taken: dict[UUID, str] = {}
+
+    def remember(self, report_id: UUID, digest: str) -> None:
+        """To be called once a report is durable: a second body under its key is then seen at once in this process."""
+        self._taken[report_id] = digest
+        if len(self._taken) > MOST_REMEMBERED:
+            del self._taken[next(iter(self._taken))]
 
     async def known(self, report_id: UUID) -> str | None:
         """The digest of the body that is known under this id, if there is one."""
+        if report_id in self._taken:
+            return self._taken[report_id]
         loop = asyncio.get_running_loop()
         if loop.time() < self._blind_until:
             return None

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from schemas.events import Place
+from schemas.events import Instant, Place
 from schemas.reports import Photo
 from services.intake.coordinates import System
 from services.intake.place import Districts, place
@@ -23,6 +23,7 @@ FUTURE = timedelta(minutes=10)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _PHONE = re.compile(r"\+?[0-9]{5,15}", re.ASCII)
+_DATED = re.compile(r"20\d\d-\d\d-\d\d", re.ASCII)
 _REASONS = {
     "missing": "missing",
     "extra_forbidden": "unknown_field",
@@ -76,6 +77,12 @@ def _phone(number: str) -> str:
     return number
 
 
+def _dated(said: Any) -> Any:
+    if not isinstance(said, str) or not _DATED.match(said):  # a bare number would pass as seconds since 1970
+        raise PydanticCustomError("not_an_instant", "An instant of this century, like 2026-11-24T08:30:00+08:00.")
+    return said
+
+
 class Claim(BaseModel):
     """A part of the body; unknown fields are refused, so that a misspelt one is not lost in silence."""
 
@@ -107,7 +114,7 @@ class Report(Claim):
     category: str | None = None
     place: ClaimedPlace
     media: Annotated[list[str], Field(max_length=MOST_PHOTOS)] = []
-    observed_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    observed_at: Annotated[Instant, Field(strict=False), BeforeValidator(_dated)] | None = None
     reporter: Reporter
 
 

@@ -9,10 +9,10 @@ from ahocorasick_rs import AhoCorasick
 from schemas.reports import Finding
 
 _UNSEEN = re.compile("[\\s\u200b-\u200d\u2060\ufeff\u00ad]+")
-_GAP = "[ \\-\u3000]?"
-_PHONE = re.compile(rf"(?<!\d)(?:(?:\+|00)86{_GAP})?[1１][3-9３-９]\d(?:{_GAP}\d){{8}}(?!\d)")
+_GAP = "[\\s\\-－\u200b-\u200d\u2060\ufeff\u00ad]{0,2}"
+_PHONE = re.compile(rf"(?<!\d)(?:(?:[+＋]|[0０]{{2}})?[8８][6６]{_GAP})?[1１][3-9３-９]\d(?:{_GAP}\d){{8}}(?!\d)")
 _ID_NUMBER = re.compile(r"(?<!\d)[1-9１-９]\d{16}[\dXxＸｘ](?![\dXxＸｘ])")
-_EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
+_EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}[@＠][A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
 _KINDS = (("id_number", _ID_NUMBER, 2, 2), ("phone", _PHONE, 3, 4), ("email", _EMAIL, 1, 0))
 
 
@@ -57,7 +57,8 @@ def screen(text: str, personal: Sequence[str], has_photo: bool, words: Words) ->
 
 
 def _starred(found: str, head: int, tail: int) -> str:
-    if "@" in found:
-        return f"{found[:head]}****@{found.rpartition('@')[2]}".replace("@", "＠")
-    bare = re.sub(r"^(\+|00)86|[^\dXxＸｘ]", "", found)
+    name, at, host = found.replace("@", "＠").rpartition("＠")
+    if at:
+        return f"{name[:head]}****＠{host}"
+    bare = re.sub(r"^(?:[+＋]|[0０]{2})?[8８][6６]|[^\dXxＸｘ]", "", found)
     return f"{bare[:head]}{'*' * max(4, len(bare) - head - tail)}{bare[-tail:]}"

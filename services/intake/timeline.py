@@ -1,5 +1,6 @@
 """What a citizen is told about a report: the events of its case in public words, folded into the six outward stages."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -11,6 +12,7 @@ from schemas.events import Words as PublicWords
 from schemas.notices import NoticeEvent
 from schemas.reports import ReportReceived
 
+_BLANK = re.compile(r"\{(\w+)\}")
 RESULTS = frozenset({ev.CaseClosed.kind, ev.CaseDeclined.kind})
 STAGES = ("上报", "立案", "派遣", "处置", "反馈", "结案")
 STATES = {
@@ -132,9 +134,8 @@ def _add(told: Told, event: Event, blanks: Mapping[str, str]) -> None:
 
 
 def _filled(template: str, blanks: Mapping[str, str]) -> str:
-    for name, value in blanks.items():  # not str.format: a citizen's or platform's words may hold braces
-        template = template.replace(f"{{{name}}}", value)
-    return template
+    """In one pass, because the words that are filled in may hold braces themselves."""
+    return _BLANK.sub(lambda found: blanks.get(found[1], found[0]), template)
 
 
 def _answer(told: Told, received: ReportReceived) -> dict[str, Any]:

@@ -1,17 +1,10 @@
-"""`python -m services.notifier` serves; `python -m services.notifier migrate` readies the schema and ends."""
+"""`python -m services.notifier` serves; `python -m services.notifier migrate` brings its schema up to date."""
 
-import sys
+from pathlib import Path
 
-from chassis.http.serve import main
-from chassis.logs import configure
-from chassis.postgres.migrations import migrate
-from chassis.settings import read
-from services.notifier.app import MIGRATIONS, serve
+from chassis.boot import main
+from services.notifier.app import serve
 from services.notifier.settings import NotifierSettings
 
-settings = read(NotifierSettings, "NOTIFIER")
-configure("notifier", settings.log_level)
-if sys.argv[1:] == ["migrate"]:
-    migrate(settings.database_url, "notifier", MIGRATIONS)
-else:
-    main(lambda: serve(settings))
+if __name__ == "__main__":
+    main("notifier", NotifierSettings, serve, Path(__file__).parent)

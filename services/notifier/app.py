@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from pathlib import Path
 
 from chassis.http.health import Health
 from chassis.http.serve import application, document_topics, keep_connected, run
@@ -10,6 +9,7 @@ from chassis.kafka.producer import broker_of
 from chassis.kafka.relay import Relay
 from chassis.keys import Keys
 from chassis.postgres.pool import Database
+from schemas.topics import NOTICES
 from services.notifier.callback import Callbacks
 from services.notifier.city import read_wording
 from services.notifier.consumers import Consumers
@@ -22,7 +22,6 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.sms import Texts
 
 VERSION = "0.1.0"
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def now() -> datetime:
@@ -53,7 +52,7 @@ async def serve(settings: NotifierSettings) -> None:
     app = application("suishoupai notifier", VERSION, "What citizens and platforms are told", health)
     app.include_router(Endpoints(database, keys, callbacks, now, settings.local_mode).routes())
     app.include_router(Feed(database, keys, bell, stopping).routes())
-    document_topics(app, broker, "suishoupai notifier", VERSION)
+    document_topics(app, broker, "suishoupai notifier", VERSION, NOTICES.name, NOTICES.kinds.values())
     relay = Relay(settings.database_url, broker, "notifier")
     try:
         await run(app, settings.host, settings.port, stopping, [

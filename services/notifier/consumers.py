@@ -80,9 +80,9 @@ class Consumers:
         """Adds both loops to `broker`, before it starts."""
         return (
             consume(broker, REPORTS.name, "notifier.reports", self._database, read_report, self.on_reports,
-                    after=self._written),
+                    REPORTS.kinds.values(), after=self._written),
             consume(broker, CASES.name, "notifier.cases", self._database, read_case, self.on_cases,
-                    after=self._written),
+                    CASES.kinds.values(), after=self._written),
         )  # fmt: skip
 
     def _written(self) -> None:

@@ -14,6 +14,7 @@ from chassis.kafka.producer import broker_of
 from chassis.kafka.relay import Relay
 from chassis.keys import Keys
 from chassis.postgres.pool import Database
+from schemas.topics import CASES
 from services.router import consumers, http_cases, http_centre, http_platforms
 from services.router.act import Door, Waking
 from services.router.city import read_city
@@ -42,7 +43,7 @@ def application(door: Door, broker: KafkaBroker, health: Health) -> FastAPI:
     bearer = Depends(HTTPBearer(auto_error=False, scheme_name="key"))
     for routes in (http_platforms.routes, http_centre.routes, http_cases.routes):
         app.include_router(routes(door), dependencies=[bearer])
-    serve.document_topics(app, broker, TITLE, VERSION)
+    serve.document_topics(app, broker, TITLE, VERSION, CASES.name, CASES.kinds.values())
     return app
 
 

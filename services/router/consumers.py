@@ -18,6 +18,7 @@ from chassis.postgres.pool import Connection
 from schemas import events
 from schemas.ids import case_id_of
 from schemas.reports import KINDS, ReportDisputed, ReportRated, ReportReceived
+from schemas.topics import REPORTS
 from services.router import ledger_answers, ledger_reports
 from services.router.act import Ask, Door, act
 from services.router.commands import Dispute, Join, Open, Refusal
@@ -54,7 +55,7 @@ def subscribe(broker: KafkaBroker, door: Door) -> Consumer:
         faults.reach("router.committed")
         door.waking.tell()
 
-    return consume(broker, "reports", GROUP, door.database, read, work, after=committed)
+    return consume(broker, REPORTS.name, GROUP, door.database, read, work, REPORTS.kinds.values(), after=committed)
 
 
 async def on_batch(connection: Connection, door: Door, pairs: Sequence[Pair]) -> Sequence[Aside]:

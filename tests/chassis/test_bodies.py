@@ -30,6 +30,22 @@ def test_a_doubtful_body_has_a_stable_reason(body: bytes, reason: str) -> None:
     assert (400, reason) == (caught.value.status, caught.value.reason)
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"place":{"lon":112.5,"lat":NaN}}', "place.lat"),
+        (b'{"items":[{"a":1},{"a":-1e400}]}', "items[1].a"),
+        (b"[1,[Infinity]]", "[1][0]"),
+        (b"NaN", "body"),
+    ],
+)
+def test_a_number_that_is_none_is_named_by_its_path(body: bytes, field: str) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_json(body)
+
+    assert [field] == [error.field for error in caught.value.errors]
+
+
 def test_brackets_inside_words_are_not_depth() -> None:
     assert parse_json(b'{"a":"' + b"[" * 100 + b'","b":"\\\\\\"["}') == {"a": "[" * 100, "b": '\\"['}
 

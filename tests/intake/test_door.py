@@ -160,6 +160,14 @@ def test_the_same_key_is_the_same_report_and_with_another_body_refused(intake: I
     assert str(report_id_of("demo-app", again["Idempotency-Key"])) == first.json()["report_id"]
 
 
+def test_another_body_under_the_same_key_is_refused_before_the_read_model_knows_the_first(intake: Intake) -> None:
+    again = key()
+    with intake.client() as app:
+        answers = [app.post("/v1/reports", json=body(text=words), headers=again) for words in ("甲", "乙", "甲")]
+
+    assert [202, 422, 202] == [answer.status_code for answer in answers]
+
+
 def test_a_report_is_shown_to_its_own_app_only(intake: Intake) -> None:
     with intake.client() as app, intake.client("app2") as other, intake.client("platform") as platform:
         tracking = app.post("/v1/reports", json=body(), headers=key()).json()["tracking"]
@@ -215,8 +223,8 @@ BODIES = [
     (b"\xff\xfe", JSON, 400, "body", "body_not_utf8"),
     (b"[" * 40 + b"]" * 40, JSON, 400, "body", "too_deep"),
     (b'{"text": "a", "text": "b"}', JSON, 400, "text", "duplicate_key"),
-    (b'{"place": {"lon": NaN}}', JSON, 400, "body", "number_not_finite"),
-    (b'{"place": {"lon": 1e999}}', JSON, 400, "body", "number_not_finite"),
+    (b'{"place": {"lon": NaN}}', JSON, 400, "place.lon", "number_not_finite"),
+    (b'{"place": {"lon": 1e999}}', JSON, 400, "place.lon", "number_not_finite"),
     (b'"' + b"a" * 70_000 + b'"', JSON, 413, "body", "body_too_large"),
     (b"text=a", {"Content-Type": "text/plain"}, 415, "Content-Type", "content_type"),
     (b"[]", JSON, 422, "body", "not_an_object"),

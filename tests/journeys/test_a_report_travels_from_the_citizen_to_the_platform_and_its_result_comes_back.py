@@ -5,6 +5,7 @@ from typing import Any
 
 from PIL import Image
 
+from schemas.topics import CASES, NOTICES, REPORTS
 from tests.journeys.town import Town, lives, until
 
 ORDER = ["上报", "立案", "派遣", "处置", "反馈", "结案"]
@@ -105,3 +106,16 @@ def test_one_app_never_sees_another_apps_report(town: Town) -> None:
 
 def test_what_was_answered_202_can_be_read_at_once(town: Town) -> None:
     assert ["E0401"] * 20 == [town.page(town.report())["category"] for _ in range(20)]
+
+
+def test_each_service_documents_its_calls_and_every_kind_of_record_it_reads_and_writes(town: Town) -> None:
+    described = {"intake": (REPORTS, CASES, NOTICES), "router": (REPORTS, CASES), "notifier": (REPORTS, CASES, NOTICES)}
+
+    for service, topics in described.items():
+        page = town.call(service, "GET", "/docs/asyncapi").text
+        kinds = {model.__name__ for topic in topics for model in topic.kinds.values()}
+        written = next(topic.name for topic in topics if topic.writer == service)
+
+        assert (200, 200) == tuple(town.call(service, "GET", path).status_code for path in ("/docs", "/openapi.json"))
+        assert set() == {kind for kind in kinds if kind not in page}
+        assert f"{written}.out" in page

@@ -1,0 +1,318 @@
+"""The read model on a real PostgreSQL: any order of the three topics, any redelivery, rows and position together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+from faststream.kafka import KafkaBroker
+
+from chassis.kafka.consumer import Aside, Consumer
+from chassis.kafka.envelope import headers_of
+from chassis.postgres.pool import Database, Unavailable
+from schemas import cases as ev
+from schemas import topics
+from schemas.events import Event, Named, Place, Sealed
+from schemas.ids import case_id_of, event_id_of, notice_id_of, report_id_of
+from schemas.notices import NoticeDelivered, NoticeFailed
+from schemas.reports import ReportDisputed, ReportReceived
+from services.intake.consumers import consume_all, continued, on_cases
+from services.intake.read_model import Seen, digests, position, seen
+
+SHANGHAI = timezone(timedelta(hours=8))
+TUESDAY_1000 = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
+TABLES = "reports, cases, case_events, case_reports, notices, positions"
+PLATFORM = Named(code="P031", name="太原公交集团二级平台")
+REFUSE_POSITIONS = """
+create function intake.refuse() returns trigger language plpgsql as
+    $$ begin raise exception using errcode = 'lock_not_available'; end $$;
+create trigger refuse before insert on intake.positions for each row execute function intake.refuse()"""
+SEALED = Sealed(key_id="k1", box="c2VhbGVk")
+
+
+@dataclass
+class Record:
+    """What a consumer gets from Kafka."""
+
+    topic: str
+    offset: int
+    event: Event
+    partition: int = 0
+    timestamp: int = 0
+    key: bytes | None = None
+    value: bytes = field(init=False)
+    headers: tuple[tuple[str, bytes], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.value = self.event.model_dump_json().encode()
+        headers = headers_of(event_id_of(UUID(int=0), self.event.kind), self.event.kind, "test", self.event.at)
+        self.headers = tuple((name, text.encode()) for name, text in headers.items())
+
+
+@dataclass
+class Model:
+    """The three consumers on a database, fed by hand; `moved` has an entry for each batch of reports."""
+
+    database: Database
+    consumers: dict[str, Consumer]
+    moved: list[str]
+    next_offset: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    async def read(self, topic: str, *events: Event, partition: int = 0) -> list[Record]:
+        """The events as the next records of a partition, in one batch."""
+        first = self.next_offset.get((topic, partition), 0)
+        records = [Record(topic, first + n, event, partition) for n, event in enumerate(events)]
+        self.next_offset[topic, partition] = first + len(records)
+        await self.read_again(records)
+        return records
+
+    async def read_again(self, records: Sequence[Record]) -> None:
+        await self.consumers[records[0].topic].on_batch(records)
+
+    async def seen(self, report_id: UUID) -> Seen:
+        found = await seen(self.database, report_id)
+        assert found is not None
+        return found
+
+    async def everything(self) -> list[list[str]]:
+        """Every row of every table, as text."""
+        tables = TABLES.split(", ")
+        return [sorted(map(str, await self.database.fetch(f"select * from intake.{table}"))) for table in tables]
+
+
+@pytest.fixture
+async def model(service_url: Callable[[str], str]) -> AsyncIterator[Model]:
+    database = Database(service_url("intake"), "intake-test")
+    await database.open()
+    await database.execute(f"truncate {', '.join('intake.' + table for table in TABLES.split(', '))}")
+    moved: list[str] = []
+    consumers = consume_all(KafkaBroker("127.0.0.1:9"), database, lambda: moved.append("reports"))
+    yield Model(database, {consumer.topic: consumer for consumer in consumers}, moved)
+    await database.close()
+
+
+def received(name: str, app: str = "app-one", **changes: Any) -> ReportReceived:
+    fields: dict[str, Any] = {
+        "at": TUESDAY_1000, "report_id": report_id_of(app, name), "app": app, "reporter_ref": "u-1",
+        "text": f"井盖缺失 {name}", "category": "C0102", "place": Place(district="140106"),
+        "body_digest": f"digest-{name}", "city_version": "x",
+    }  # fmt: skip
+    return ReportReceived(**(fields | changes))
+
+
+def case(first: ReportReceived, *joined: ReportReceived) -> list[ev.CaseEvent]:
+    """A case that is opened, filed, joined by others, dispatched."""
+    shared: dict[str, Any] = {"case_id": case_id_of(first.report_id), "at": TUESDAY_1000, "by": "router"}
+    opened = {"report_id": first.report_id, "category": "C0102", "place": Place(), "text": "", "city_version": "x"}
+    filed = {"case_number": "1401062026112400001", "category": "C0102", "district": "140106"}
+    dispatched = {
+        "generation": 1, "platform": PLATFORM, "rule": "R1", "candidates": ("P031",), "city_version": "x",
+        "accept_by": TUESDAY_1000, "deadline": TUESDAY_1000,
+    }  # fmt: skip
+    return [
+        ev.CaseOpened(**shared, seq=1, **opened),
+        ev.CaseFiled(**shared, seq=2, **filed),
+        *(ev.CaseJoined(**shared, seq=3 + n, report_id=report.report_id) for n, report in enumerate(joined)),
+        ev.CaseDispatched(**shared, seq=3 + len(joined), **dispatched),
+    ]
+
+
+def notice(report: ReportReceived, seq: int, minute: int = 0, **changes: Any) -> NoticeDelivered:
+    case_id, recipient = case_id_of(report.report_id), f"report:{report.report_id}"
+    fields: dict[str, Any] = {
+        "at": TUESDAY_1000 + timedelta(minutes=minute), "notice_id": notice_id_of(case_id, seq, recipient, "callback"),
+        "report_id": report.report_id, "case_id": case_id, "seq": seq, "event": "case.closed", "recipient": recipient,
+        "channel": "callback", "attempts": 1,
+    }  # fmt: skip
+    return NoticeDelivered(**(fields | changes))
+
+
+def kinds(found: Seen) -> list[str]:
+    return [kind for kind, _ in found.events]
+
+
+LIFE = ["case.opened", "case.filed", "case.dispatched"]
+
+
+async def test_a_report_is_seen_as_it_was_published_without_what_is_sealed(model: Model) -> None:
+    report = received("one", contact=SEALED, original_text=SEALED)
+    await model.read("reports", report)
+    found = await model.seen(report.report_id)
+
+    assert ("app-one", None, (), ()) == (found.app, found.joined_at, found.events, found.notices)
+    assert report.model_copy(update={"contact": None, "original_text": None}) == ReportReceived.model_validate_json(
+        found.body
+    )
+    assert SEALED.box not in str(await model.everything())
+
+
+async def test_a_report_nobody_sent_is_not_seen(model: Model) -> None:
+    await model.read("reports", received("one"))
+
+    assert None is await seen(model.database, report_id_of("app-one", "two"))
+
+
+async def test_a_case_may_come_before_its_report(model: Model) -> None:
+    report = received("one")
+    await model.read("cases", *case(report))
+    before = await seen(model.database, report.report_id)
+    await model.read("reports", report)
+    found = await model.seen(report.report_id)
+
+    assert None is before
+    assert (1, LIFE) == (found.joined_at, kinds(found))
+
+
+async def test_events_come_back_as_they_were_published(model: Model) -> None:
+    report, others = received("one"), [received(f"other-{number}") for number in range(9)]
+    await model.read("reports", report)
+    for event in (events := case(report, *others)):
+        await model.read("cases", event)
+    found = await model.seen(report.report_id)
+
+    assert list(range(1, 13)) == [event.seq for event in events]
+    assert events == [ev.KINDS[kind].model_validate_json(body) for kind, body in found.events]
+
+
+async def test_a_second_reading_changes_nothing(model: Model) -> None:
+    report, other = received("one"), received("two")
+    read = [
+        await model.read("reports", report, other),
+        await model.read("cases", *case(report, other)),
+        await model.read("notices", notice(report, 4)),
+    ]
+    before = await model.everything()
+    for again in [*read, *reversed(read), *([record] for records in read for record in records)]:
+        await model.read_again(again)
+
+    assert before == await model.everything()
+    assert [2, 1, 4, 2, 1, 3] == [len(rows) for rows in before]
+
+
+async def test_the_first_report_of_an_id_stays(model: Model) -> None:
+    first, second = received("one"), received("one", text="别的话", body_digest="other")
+    await model.read("reports", first, second)
+    await model.read("reports", second)
+
+    assert first == ReportReceived.model_validate_json((await model.seen(first.report_id)).body)
+    assert {first.report_id: "digest-one"} == await digests(
+        model.database, [first.report_id, report_id_of("app-one", "two")]
+    )
+
+
+async def test_the_position_of_each_partition_is_stored_and_never_goes_back(model: Model) -> None:
+    old = await model.read("reports", received("one"), received("two"))
+    await model.read("reports", received("three"), partition=5)
+    await model.read("reports", received("four"))
+    await model.read_again(old)
+    places = [("reports", 0), ("reports", 5), ("reports", 1), ("cases", 0)]
+
+    assert [3, 1, 0, 0] == [await position(model.database, *place) for place in places]
+    assert ["reports"] * 4 == model.moved
+
+
+async def test_rows_without_their_position_are_not_kept(model: Model) -> None:
+    report, records = received("one"), [Record("reports", 0, received("one"))]
+    await model.database.execute(REFUSE_POSITIONS)
+    with pytest.raises(Unavailable):
+        await model.read_again(records)
+    half = await seen(model.database, report.report_id), model.moved.copy()
+    await model.database.execute("drop function intake.refuse cascade")
+    await model.read_again(records)
+
+    assert (None, []) == half
+    assert report == ReportReceived.model_validate_json((await model.seen(report.report_id)).body)
+    assert (1, ["reports"]) == (await position(model.database, "reports", 0), model.moved)
+
+
+async def test_what_is_no_report_moves_the_position_alone(model: Model) -> None:
+    report_id = report_id_of("app-one", "one")
+    await model.read("reports", ReportDisputed(at=TUESDAY_1000, report_id=report_id, app="app-one", text="没修好"))
+
+    assert (1, None) == (await position(model.database, "reports", 0), await seen(model.database, report_id))
+
+
+async def test_two_apps_may_use_the_same_key_and_each_has_its_own_report(model: Model) -> None:
+    mine, theirs = received("one"), received("one", app="app-two", text="别人的话")
+    await model.read("reports", mine, theirs)
+    await model.read("cases", *case(theirs))
+    found = [await model.seen(report.report_id) for report in (mine, theirs)]
+
+    assert [("app-one", []), ("app-two", LIFE)] == [(one.app, kinds(one)) for one in found]
+
+
+async def test_a_report_that_joins_is_seen_with_the_case_it_came_to(model: Model) -> None:
+    first, second, third = received("one"), received("two"), received("three", app="app-two")
+    await model.read("cases", *case(first, second, third))
+    await model.read("reports", third, second, first)
+    found = [await model.seen(report.report_id) for report in (first, second, third)]
+    life = ["case.opened", "case.filed", "case.joined", "case.joined", "case.dispatched"]
+
+    assert [(1, life), (3, life), (4, life)] == [(one.joined_at, kinds(one)) for one in found]
+
+
+async def test_of_notices_those_that_were_delivered_are_seen_in_their_order(model: Model) -> None:
+    report, other = received("one"), received("two")
+    late, early = notice(report, 4, minute=9), notice(report, 2, minute=3, event="case.filed")
+    failed = NoticeFailed(**(late.model_dump() | {"at": TUESDAY_1000, "outcome": "unavailable"}))
+    await model.read("notices", failed, late, early, notice(other, 4))
+    await model.read("reports", report)
+    found = await model.seen(report.report_id)
+
+    assert [early, late] == [NoticeDelivered.model_validate_json(body) for _, body in found.notices]
+    assert {"notice.delivered"} == {kind for kind, _ in found.notices}
+
+
+async def test_two_replicas_that_read_the_same_case_keep_it_once(model: Model) -> None:
+    report = received("one")
+    records = [Record("cases", offset, event) for offset, event in enumerate(case(report))]
+    await model.read("reports", report)
+    await asyncio.gather(*(model.read_again(records) for _ in range(4)))
+
+    assert LIFE == kinds(await model.seen(report.report_id))
+
+
+async def test_an_event_after_a_gap_is_set_aside_and_its_case_goes_on_later(model: Model) -> None:
+    report = received("one")
+    pairs = [(f"record {event.seq}", event) for event in case(report)]
+    await model.read("reports", report)
+    async with model.database.transaction() as connection:
+        asides = await on_cases(connection, [pairs[0], pairs[2]])
+    with_gap = kinds(await model.seen(report.report_id))
+    async with model.database.transaction() as connection:
+        none = await on_cases(connection, pairs)
+
+    assert [Aside("record 3", "gap", "seq 3, expected 2")] == asides
+    assert (LIFE[:1], [], LIFE) == (with_gap, none, kinds(await model.seen(report.report_id)))
+
+
+@pytest.mark.parametrize(
+    ("last", "come", "kept", "aside"),
+    [
+        (0, [1, 2, 3], [1, 2, 3], []),
+        (2, [1, 2, 3], [3], []),
+        (3, [1, 2, 3], [], []),
+        (0, [2, 3], [], [2, 3]),
+        (0, [1, 3, 2], [1, 2], [3]),
+        (1, [2, 2, 3, 3], [2, 3], []),
+        (0, [], [], []),
+    ],
+)
+def test_only_what_continues_a_case_is_kept(last: int, come: list[int], kept: list[int], aside: list[int]) -> None:
+    events = case(received("one"))
+    pairs = [(seq, events[seq - 1]) for seq in come]
+    seen_so_far = {events[0].case_id: last} if last else {}
+    before = dict(seen_so_far)
+    follows, asides = continued(pairs, seen_so_far)
+
+    assert (kept, aside) == ([event.seq for event in follows], [one.record for one in asides])
+    assert before == seen_so_far
+
+
+async def test_every_topic_is_read_by_a_group_of_its_own(model: Model) -> None:
+    assert {(topic.name, f"intake.{topic.name}") for topic in (topics.REPORTS, topics.CASES, topics.NOTICES)} == {
+        (topic, consumer.group) for topic, consumer in model.consumers.items()
+    }
