@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import shapely
 from pydantic import TypeAdapter
@@ -26,6 +26,7 @@ _TOLD = {*reports.KINDS, *cases.KINDS, *notices.KINDS}
 _FILLED = re.compile(rf"\{{(?:{'|'.join(FIELDS)})\}}")
 _IN_BRACES = re.compile(r"[{}][^{}]*\}?")
 _DISTRICT_CODE = TypeAdapter(DistrictCode)
+ClockKind = Literal["urgent_hour", "work_hour", "work_day", "natural_day"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Category:
     name: str
     class_code: str
     class_name: str
-    clock: str
+    clock: ClockKind
     amount: int
 
 
@@ -58,7 +59,7 @@ class KindRow(Row):
     class_code: str
     class_name: str
     name: str
-    clock: str
+    clock: ClockKind
     amount: int
     basis: str
     tiers: str | None
@@ -67,7 +68,7 @@ class KindRow(Row):
 class ItemRow(Row):
     code: CategoryCode
     name: str
-    clock: str
+    clock: ClockKind
     amount: int
     reward_fen_min: int
     reward_fen_max: int

@@ -39,7 +39,7 @@ class _Category(Row):
     class_name: str
     name: str
     clock: ClockKind
-    amount: float
+    amount: int
     basis: str | None
     tiers: str | None
 
@@ -48,7 +48,7 @@ class _SpecialItem(Row):
     code: str
     name: str
     clock: ClockKind
-    amount: float
+    amount: int
     reward_fen_min: int
     reward_fen_max: int
     basis: str | None
