@@ -16,6 +16,7 @@ _BARRED = tuple(
     for network in (
         "100.64.0.0/10",  # carrier-grade NAT, a cloud's metadata among it
         "168.63.129.16/32",  # a cloud's metadata on a public address
+        "192.0.0.0/24",  # IETF protocol assignments; another cloud's metadata among them
         "192.88.99.0/24",
         "64:ff9b::/96",  # NAT64
         "64:ff9b:1::/48",
@@ -62,7 +63,7 @@ def read_address(url: str, local_mode: bool) -> Address | Refused:
         return Refused("host_unfit")
     if local_mode and _is_here(host, ip) and parts.scheme in ("http", "https"):
         return Address(url, host, ip, loopback_only=True)
-    return _public(Address(url, host, ip, loopback_only=False), parts.scheme, port or 443)
+    return _public(Address(url, host, ip, loopback_only=False), parts.scheme, 443 if port is None else port)
 
 
 def _public(address: Address, scheme: str, port: int) -> Address | Refused:

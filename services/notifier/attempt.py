@@ -79,7 +79,7 @@ def retry_after_of(header: str | None, at: datetime) -> timedelta:
         return timedelta(seconds=min(int(header[:9]), LONGEST_WAIT.total_seconds()))
     try:
         asked = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or an offset beyond all bounds overflows
         return timedelta(0)
     aware = asked if asked.tzinfo else asked.replace(tzinfo=UTC)
     return min(max(aware - at, timedelta(0)), LONGEST_WAIT)

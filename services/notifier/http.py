@@ -67,14 +67,13 @@ class Endpoints:
         if not _NAME.fullmatch(name):
             raise Problem(422, "name_unfit", "Small letters, digits and hyphens, at most 32.", field="name")
         url = self._url(await read_json(request, MOST_BODY))
-        known = await ledger_endpoints.of_client(self._database, client, self._now())
-        if len(known) >= MOST_ENDPOINTS and name not in {endpoint.name for endpoint in known}:
-            raise Problem(409, "too_many_endpoints", f"At most {MOST_ENDPOINTS}.", field="name")
         secret = secret_of(secrets.token_bytes(32))
-        made = await ledger_endpoints.put(self._database, client, name, url, secret, self._now())
-        log.info("endpoint.registered", client=client, name=name, made=made)
+        done = await ledger_endpoints.put(self._database, client, name, url, secret, MOST_ENDPOINTS, self._now())
+        if done == "no_room":
+            raise Problem(409, "too_many_endpoints", f"At most {MOST_ENDPOINTS}.", field="name")
+        log.info("endpoint.registered", client=client, name=name, done=done)
         shown = _shown(await self._mine(client, name))
-        return _json(shown | {"secret": secret}, 201) if made else _json(shown)
+        return _json(shown | {"secret": secret}, 201) if done == "made" else _json(shown)
 
     async def get(self, request: Request, name: str) -> Response:
         """The endpoint: its URL, whether it is called, since when it fails. Never its secret."""
@@ -82,9 +81,9 @@ class Endpoints:
 
     async def delete(self, request: Request, name: str) -> Response:
         """204. What waited for it is gone; the feed still has it."""
-        client = self._keys.admit(request, *KINDS).name
+        endpoint = await self._mine(self._keys.admit(request, *KINDS).name, name)
         async with self._database.transaction() as connection:
-            found = await ledger_endpoints.remove(connection, client, name, self._now())
+            found = await ledger_endpoints.remove(connection, endpoint.client, endpoint.name, self._now())
         if not found:
             raise _unknown()
         return Response(status_code=204)
@@ -100,7 +99,7 @@ class Endpoints:
 
     async def rotate(self, request: Request, name: str) -> Response:
         """A new secret, told this once. Both sign for 24 hours."""
-        client = self._keys.admit(request, *KINDS).name
+        client = (await self._mine(self._keys.admit(request, *KINDS).name, name)).client
         secret = secret_of(secrets.token_bytes(32))
         if not await ledger_endpoints.rotate(self._database, client, name, secret, self._now()):
             raise _unknown()
@@ -130,6 +129,7 @@ class Endpoints:
         return _json({"notices": again}, 202)
 
     async def _mine(self, client: str, name: str) -> Registered:
+        # Compared here and not in SQL: a name from a path may hold NUL, which PostgreSQL does not take.
         found = await ledger_endpoints.of_client(self._database, client, self._now())
         for endpoint in found:
             if endpoint.name == name:

@@ -52,6 +52,7 @@ class Feed:
         seconds = whole_number("wait", wait, 0, LONGEST_WAIT, 0)
         entries = await ledger_reads.feed(self._database, client, cursor, most)
         if not entries and seconds:
+            self._room(client)
             with self._turn(client):
                 entries = await self._first(client, cursor, most, seconds)
         following = entries[-1].cursor if entries else cursor
@@ -67,6 +68,7 @@ class Feed:
         last = request.headers.get("last-event-id")
         cursor = _cursor(last, "Last-Event-ID") if last else _cursor(after, "after")
         entries = await ledger_reads.feed(self._database, client, cursor, MOST_ITEMS)
+        self._room(client)  # once the stream has begun, a refusal cannot be told any more
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(self._events(client, cursor, entries), media_type="text/event-stream", headers=headers)
 
@@ -100,10 +102,12 @@ class Feed:
             entries = await (look_soon(look) if woken else look())
         return entries
 
-    @contextmanager
-    def _turn(self, client: str) -> Iterator[None]:
+    def _room(self, client: str) -> None:
         if self._waiting[client] >= MOST_WAITING:
             raise Problem(429, "too_many_waiting", f"At most {MOST_WAITING} readers may wait at once.", retry_after=1)
+
+    @contextmanager
+    def _turn(self, client: str) -> Iterator[None]:
         self._waiting[client] += 1
         try:
             yield

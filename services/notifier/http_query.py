@@ -1,6 +1,6 @@
 """What stands in a query: read by hand, so that every refusal names the field and a stable reason."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from chassis.http.problems import Problem
@@ -25,13 +25,18 @@ def report_id(text: str | None) -> UUID | None:
 
 def instant(field: str, text: str | None) -> datetime:
     """An instant with its offset. `Problem` 400 instant_unfit."""
-    try:
-        at = datetime.fromisoformat((text or "").replace(" ", "+"))  # a bare + in a query is a blank
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+    at = _in_utc(text or "")
+    if at is None:
         raise Problem(400, "instant_unfit", "Send an instant such as 2026-11-24T08:30:00+08:00.", field=field)
     return at
+
+
+def _in_utc(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))  # a bare + in a query is a blank
+        return at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):  # at both ends of the calendar some offsets have no UTC
+        return None
 
 
 def one_of(field: str, text: str | None, words: tuple[str, ...]) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from chassis.postgres.pool import Connection, Database, Record
 from schemas.notices import NoticeGaveUp
@@ -53,16 +54,24 @@ async def of_client(database: Database, client: str, at: datetime) -> list[Regis
     return [_registered(row, at) for row in rows]
 
 
-async def put(database: Database, client: str, name: str, url: str, secret: str, at: datetime) -> bool:
-    """Registers an endpoint, or gives it another URL and enables it again; its secret stays. Whether it is new."""
-    row = await database.fetchrow(
-        """insert into notifier.endpoints as e (client, name, url, secret, made_at) values ($1, $2, $3, $4, $5)
-           on conflict (client, name) do update
-              set url = excluded.url, failing_since = null, disabled_at = null, disabled_why = null
-           returning xmax = 0 as made""",
-        client, name, url, secret, at,
-    )  # fmt: skip
-    return row is not None and bool(row["made"])
+async def put(
+    database: Database, client: str, name: str, url: str, secret: str, most: int, at: datetime
+) -> Literal["made", "changed", "no_room"]:
+    """Registers an endpoint, or gives it another URL and enables it again; its secret stays. `most` for a client."""
+    async with database.transaction() as connection:
+        await connection.execute("select pg_advisory_xact_lock(5228, hashtext($1))", client)  # for a true count
+        row = await connection.fetchrow(
+            """insert into notifier.endpoints as e (client, name, url, secret, made_at)
+               select $1, $2, $3, $4, $5
+               where (select count(*) from notifier.endpoints where client = $1 and name <> $2) < $6
+               on conflict (client, name) do update
+                  set url = excluded.url, failing_since = null, disabled_at = null, disabled_why = null
+               returning xmax = 0 as made""",
+            client, name, url, secret, at, most,
+        )  # fmt: skip
+    if row is None:
+        return "no_room"
+    return "made" if row["made"] else "changed"
 
 
 async def rotate(database: Database, client: str, name: str, secret: str, at: datetime) -> bool:

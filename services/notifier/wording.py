@@ -23,9 +23,13 @@ class Wording:
 
 
 def unknown_fields(template: str) -> set[str]:
-    """Names in braces that no event can fill; a template with an unpaired brace has the field "{"."""
+    """What stands in braces and no event can fill, formats included; an unpaired brace is the field "{"."""
     try:
-        named = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        named = {
+            name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+            for _, name, form, conversion in string.Formatter().parse(template)
+            if name is not None
+        }
     except ValueError:
         return {"{"}
     return named - FIELDS
