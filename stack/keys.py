@@ -1,9 +1,15 @@
 """Keys of clients: issued once in clear, stored as SHA-256 in `clients.json`, revoked by leaving the file."""
 
+import fcntl
 import json
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from chassis.keys import Entry, File, fingerprint, new_key
 
@@ -23,21 +29,29 @@ def issue(path: Path, name: str, kind: str, expires_at: datetime | None = None) 
     """Adds a key for a client and returns it; a client may hold several, so that keys can be changed without a gap."""
     if kind not in KINDS:
         raise Refused(f"kind {kind!r} is none of {', '.join(KINDS)}")
-    entries = read(path)
-    if any(e.name == name and e.kind != kind for e in entries):
-        raise Refused(f"{name} is already a client of another kind")
     key = new_key(kind)
-    _write(path, [*entries, Entry(name=name, kind=kind, sha256=fingerprint(key), expires_at=expires_at)])
+    try:
+        entry = Entry(name=name, kind=kind, sha256=fingerprint(key), expires_at=expires_at)
+    except ValidationError as why:
+        raise Refused(f"{name!r} is no name for a client: {why.errors()[0]['msg']}") from why
+    with _alone(path):
+        entries = read(path)
+        if any(e.name == name and e.kind != kind for e in entries):
+            raise Refused(f"{name} is already a client of another kind")
+        _write(path, [*entries, entry])
     return key
 
 
 def revoke(path: Path, name: str) -> int:
     """Removes every key of a client and returns how many there were. Services know within a second."""
-    entries = read(path)
-    kept = [e for e in entries if e.name != name]
-    if len(kept) == len(entries):
-        raise Refused(f"no client is called {name}")
-    _write(path, kept)
+    if not path.exists():
+        raise Refused(f"there is no {path}")
+    with _alone(path):
+        entries = read(path)
+        kept = [e for e in entries if e.name != name]
+        if len(kept) == len(entries):
+            raise Refused(f"no client is called {name}")
+        _write(path, kept)
     return len(entries) - len(kept)
 
 
@@ -51,9 +65,23 @@ def issue_all(path: Path, wanted: dict[str, tuple[str, str]]) -> dict[str, str]:
     return keys
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else changes the file meanwhile: a key that is revoked while another is issued must not come back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def _write(path: Path, entries: list[Entry]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600)  # Compose's containers read 0644
     with fresh.open("w", encoding="utf-8") as file:
         json.dump({"clients": [e.model_dump(mode="json") for e in entries]}, file, ensure_ascii=False, indent=1)
         file.flush()

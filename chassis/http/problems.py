@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from chassis.logs import log
@@ -76,7 +77,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def framework(_: Request, why: HTTPException) -> Response:
         reason = {404: "path_unknown", 405: "method_not_allowed"}.get(why.status_code, "refused")
-        return answer(Problem(why.status_code, reason, str(why.detail)))
+        response = answer(Problem(why.status_code, reason, str(why.detail)))
+        response.headers.update(why.headers or {})  # a 405 says in Allow which methods there are
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def arguments(_: Request, why: RequestValidationError) -> Response:
+        errors = [FieldError(".".join(map(str, e["loc"][1:])) or "body", e["type"], e["msg"]) for e in why.errors()]
+        return answer(Problem(422, "unfit_request", "See `errors`.", errors=errors))
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, why: Exception) -> Response:

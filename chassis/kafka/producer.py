@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aiokafka.errors import KafkaError
+from faststream.exceptions import IncorrectState
 from faststream.kafka import KafkaBroker
 
 from chassis.http.metrics import PUBLISH_SECONDS, PUBLISHED, WAITING_PUBLISHES
@@ -70,8 +71,8 @@ class Publisher:
     async def publish(self, unsent: Unsent, within: float) -> Outcome:
         """Whether the record is durable after at most `within` seconds.
 
-        "unconfirmed" means unknown: the client keeps trying, and the record may still arrive. "overloaded" means
-        that too many callers wait already and nothing was sent.
+        "unconfirmed" means unknown: the client keeps trying, and the record may still arrive; or, there is no
+        connection yet or any more. "overloaded" means that too many callers wait already and nothing was sent.
         """
         if self._waiting >= self._most_waiting:
             return self._told(unsent, "overloaded")
@@ -81,7 +82,7 @@ class Publisher:
             with PUBLISH_SECONDS.time():
                 async with asyncio.timeout(within):
                     await self._broker.publish(unsent.value, unsent.topic, key=unsent.key, headers=unsent.headers)
-        except (TimeoutError, KafkaError, ConnectionError):
+        except (TimeoutError, KafkaError, ConnectionError, IncorrectState):
             return self._told(unsent, "unconfirmed")
         finally:
             self._waiting -= 1

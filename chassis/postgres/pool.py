@@ -69,7 +69,7 @@ class Database:
                 yield connection
         except _AWAY as why:
             if isinstance(why, ValueError):
-                raise  # an argument that does not fit its column is our bug, although asyncpg files it here
+                raise  # an address that cannot be understood is our bug, although asyncpg files it here
             raise Unavailable(f"{type(why).__name__}: {why}"[:200]) from why
 
     @asynccontextmanager
@@ -99,5 +99,5 @@ class Database:
             async with asyncio.timeout(1):
                 await self.fetchrow("select 1")
         except (Unavailable, TimeoutError) as why:
-            return f"PostgreSQL does not answer: {why}"[:200]
+            return f"PostgreSQL does not answer: {str(why) or 'not within a second'}"[:200]
         return None

@@ -1,0 +1,199 @@
+"""The pool on a real PostgreSQL: what waiting cures is `Unavailable`, what is our mistake is not."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from chassis.postgres.pool import Database, Unavailable
+from stack.processes import free_port
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool of two connections that nobody else's carry the name of, and an empty table `kept`."""
+    made = Database(database_url, f"pool-{uuid.uuid4().hex[:8]}", 2)
+    await made.open()
+    await made.execute("drop table if exists kept")
+    await made.execute("create table kept (number int)")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def other(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def kept(database: Database) -> list[int]:
+    return [row["number"] for row in await database.fetch("select number from kept order by number")]
+
+
+async def terminate(other: Any, query: str) -> None:
+    """Ends the session that runs `query` now, as soon as there is one."""
+    async with asyncio.timeout(PATIENCE):
+        while not await other.fetchval(
+            "select bool_or(pg_terminate_backend(pid)) from pg_stat_activity"
+            " where state = 'active' and query = $1 and pid <> pg_backend_pid()",
+            query,
+        ):
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("url", ["postgresql://x@/x?host=/nowhere", "postgresql://x@127.0.0.1:{port}/x"])
+async def test_a_server_that_is_not_there_is_unavailable(url: str) -> None:
+    database = Database(url.format(port=free_port()), "pool-test")
+    await database.open()
+    with pytest.raises(Unavailable):
+        await database.fetch("select 1")
+    why = await database.check()
+    await database.close()
+
+    assert why
+    assert ("PostgreSQL does not answer: ", True) == (why[:28], why[28:] > "")
+
+
+async def test_a_statement_that_is_cut_off_is_unavailable_and_the_pool_heals(database: Database, other: Any) -> None:
+    query = "select pg_sleep(61)"
+    cut = asyncio.create_task(database.fetch(query))
+    await terminate(other, query)
+    with pytest.raises(Unavailable):
+        await cut
+
+    assert (1, None) == ((await database.fetch("select 1"))[0][0], await database.check())
+
+
+async def test_a_transaction_that_is_cut_off_is_unavailable_and_leaves_nothing(database: Database, other: Any) -> None:
+    query = "select pg_sleep(62)"
+
+    async def write() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("insert into kept values (1)")
+            await connection.execute(query)
+
+    cut = asyncio.create_task(write())
+    await terminate(other, query)
+    with pytest.raises(Unavailable):
+        await cut
+
+    assert [] == await kept(database)
+
+
+async def test_a_session_that_is_ended_while_idle_is_made_anew(database: Database, other: Any) -> None:
+    async with database.connection() as connection:
+        pid = await connection.fetchval("select pg_backend_pid()")
+    assert await other.fetchval("select pg_terminate_backend($1, 5000)", pid)
+
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                row = await database.fetchrow("select pg_backend_pid()")
+                break
+            except Unavailable:
+                continue
+
+    assert row is not None
+    assert pid != row[0]
+
+
+async def test_an_exhausted_pool_is_unavailable_until_a_connection_comes_back(database_url: str) -> None:
+    database = Database(database_url, "pool-test", size=1, patience=0.1)
+    await database.open()
+    async with database.connection():
+        with pytest.raises(Unavailable, match="TimeoutError"):
+            await database.fetch("select 1")
+    rows = await database.fetch("select 7")
+    await database.close()
+
+    assert [7] == [row[0] for row in rows]
+
+
+async def test_a_check_says_within_a_second_why_nobody_answers(database_url: str) -> None:
+    database = Database(database_url, "pool-test", size=1, patience=60)
+    await database.open()
+    async with asyncio.timeout(PATIENCE), database.connection():
+        why = await database.check()
+    well = await database.check()
+    await database.close()
+
+    assert ("PostgreSQL does not answer: not within a second", None) == (why, well)
+
+
+@pytest.mark.parametrize(
+    "thrown", [ValueError("ours"), KeyError("ours"), asyncio.CancelledError(), KeyboardInterrupt()]
+)
+async def test_any_exception_rolls_back_and_travels_up_as_it_is(database: Database, thrown: BaseException) -> None:
+    caught = None
+    try:
+        async with database.transaction() as connection:
+            await connection.execute("insert into kept values (1)")
+            raise thrown
+    except BaseException as why:
+        caught = why
+
+    assert thrown is caught
+    assert [] == await kept(database)
+
+
+async def test_what_ends_well_is_committed(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("insert into kept values (1)")
+    await database.execute("insert into kept values ($1)", 2)
+
+    assert [1, 2] == await kept(database)
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [
+        ("40001", Unavailable),  # serialization_failure
+        ("40P01", Unavailable),  # deadlock_detected
+        ("55P03", Unavailable),  # lock_not_available
+        ("53300", Unavailable),  # too_many_connections
+        ("57014", Unavailable),  # query_canceled
+        ("57P03", Unavailable),  # cannot_connect_now
+        ("08006", Unavailable),  # connection_failure
+        ("23505", asyncpg.UniqueViolationError),
+        ("22012", asyncpg.DivisionByZeroError),
+        ("42501", asyncpg.InsufficientPrivilegeError),
+    ],
+)
+async def test_what_waiting_cures_is_told_apart_from_our_mistakes(
+    database: Database, code: str, raised: type[Exception]
+) -> None:
+    with pytest.raises(raised) as caught:
+        await database.execute(f"do $$ begin raise exception 'trial' using errcode = '{code}'; end $$")
+
+    assert raised is caught.type
+
+
+async def test_an_argument_that_does_not_fit_its_column_is_our_mistake(database: Database) -> None:
+    with pytest.raises(asyncpg.DataError):
+        await database.execute("insert into kept values ($1)", "seven")
+
+    assert [] == await kept(database)
+
+
+async def test_an_address_that_cannot_be_understood_is_our_mistake() -> None:
+    database = Database("postgresql://x@127.0.0.1:1/x?sslmode=misspelt", "pool-test")
+    await database.open()
+    with pytest.raises(ValueError, match="sslmode"):
+        await database.fetch("select 1")
+    await database.close()
+
+
+async def test_a_session_can_be_found_by_name_and_is_bounded(database_url: str) -> None:
+    database = Database(database_url, "pool-named")
+    await database.open()
+    names = ("application_name", "statement_timeout", "idle_in_transaction_session_timeout", "timezone")
+    told = [(await database.fetch("select current_setting($1)", name))[0][0] for name in names]
+    await database.close()
+
+    assert ["pool-named", "15s", "30s", "UTC"] == told

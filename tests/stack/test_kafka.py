@@ -1,0 +1,72 @@
+"""Kafka's jars: a cache that is not what the list says is not taken. Nothing is downloaded here."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stack.kafka import SUMS, VERSION, jars
+from stack.processes import Failed
+
+NAMES = [line.split()[1] for line in SUMS.read_text("ascii").splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every address is behind a proxy that is not there."""
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+        monkeypatch.setenv(variable.lower(), "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("M2_REPO", "")  # the resolver sets it; afterwards it is as before
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A cache with every name of the list."""
+    folder = tmp_path / f"kafka-{VERSION}"
+    folder.mkdir()
+    for name in NAMES:
+        (folder / name).touch()
+    return tmp_path
+
+
+def test_a_cache_with_the_names_of_the_list_is_taken_without_asking_anybody(cache: Path) -> None:
+    assert cache / f"kafka-{VERSION}" == jars(cache)
+
+
+def _add(folder: Path) -> None:
+    (folder / "stray.jar").touch()
+
+
+def _lose(folder: Path) -> None:
+    (folder / NAMES[0]).unlink()
+
+
+def _rename(folder: Path) -> None:
+    (folder / NAMES[0]).rename(folder / f"{NAMES[0]}.old")
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("spoil", [_add, _lose, _rename, _remove])
+def test_a_cache_that_differs_from_the_list_is_not_taken(cache: Path, spoil: Callable[[Path], None]) -> None:
+    folder = cache / f"kafka-{VERSION}"
+    spoil(folder)
+    before = sorted(cache.rglob("*"))
+    with pytest.raises(Failed, match="cannot be resolved from Maven"):
+        jars(cache)
+
+    assert before == sorted(cache.rglob("*"))
+
+
+def test_the_list_names_each_jar_once_with_its_sha256() -> None:
+    lines = [line.split() for line in SUMS.read_text("ascii").splitlines()]
+
+    assert len(lines) == len(set(NAMES))
+    assert f"kafka_2.13-{VERSION}.jar" in NAMES
+    assert {(64, 2)} == {(len(words[0]), len(words)) for words in lines}
