@@ -35,7 +35,7 @@ check: venv ## format, rules, types, architecture, fast tests
 	$(BIN)/python -m pytest -q tests/test_house.py tests/schemas
 
 fix: venv ## mend format and rules where that can be done by machine
-	$(BIN)/ruff check --fix .
+	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 test: venv ## the whole suite on a real Kafka and a real PostgreSQL

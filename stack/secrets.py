@@ -73,6 +73,8 @@ class Secrets:
             self._write(name, make())
 
     def _write(self, name: str, text: str) -> None:
-        path = self._folder / name
-        path.touch(mode=0o600)
-        path.write_text(text + "\n", "utf-8")
+        """Whole or not at all: what a crash has cut off would be kept for ever."""
+        fresh = self._folder / f".{name}.new"
+        fresh.touch(mode=0o600)
+        fresh.write_text(text + "\n", "utf-8")
+        fresh.replace(self._folder / name)

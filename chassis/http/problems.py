@@ -72,7 +72,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Unavailable)
     async def away(request: Request, why: Unavailable) -> Response:
         log.warning("http.unavailable", path=request.url.path, why=str(why))
-        return answer(Problem(503, "database_away", "Nothing was changed. Try again.", retry_after=1))
+        return answer(Problem(503, "database_away", "Try again; one Idempotency-Key is done once.", retry_after=1))
 
     @app.exception_handler(HTTPException)
     async def framework(_: Request, why: HTTPException) -> Response:

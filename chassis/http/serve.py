@@ -8,6 +8,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from functools import reduce
 from operator import or_
 from types import FrameType
@@ -63,7 +64,8 @@ async def keep_connected(broker: KafkaBroker, stopping: asyncio.Event) -> None:
         except (KafkaError, OSError) as why:
             log.warning("kafka.away", why=f"{type(why).__name__}: {why}"[:200], again_in_s=round(wait, 1))
             await broker.stop()
-            await asyncio.wait({asyncio.ensure_future(stopping.wait())}, timeout=wait)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), wait)
             wait = min(wait * 2, 2)
     await stopping.wait()
     await broker.stop()

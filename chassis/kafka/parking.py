@@ -50,8 +50,12 @@ class Parking:
                 "parked_group": self._group,
                 "parked_reason": aside.reason,
                 "parked_detail": aside.detail[:500],
-                "parked_headers": json.dumps([[n, base64.b64encode(v or b"").decode()] for n, v in headers]),
+                "parked_headers": json.dumps([[name, _base64(value)] for name, value in headers]),
             },
         )
         PARKED.labels(self._topic, self._group, aside.reason).inc()
         log.warning("record.parked", parked_from=place, reason=aside.reason, detail=aside.detail)
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()

@@ -99,6 +99,19 @@ async def test_nothing_parked_is_an_empty_list(trial: Trial) -> None:
     assert ([], 0) == (await parked.read(trial.kafka, trial.topic), await parked.replay(trial.kafka, trial.topic))
 
 
+async def test_a_header_without_a_value_comes_back_without_one_and_a_strangers_record_is_left_where_it_is(
+    trial: Trial,
+) -> None:
+    records = await trial.send([(b"k", b"1", [("none", None), ("empty", b"")])])  # type: ignore[list-item]
+    await trial.park(records, "unreadable_headers")
+    await trial.producer.send_and_wait(f"{trial.topic}.parked", b"not ours", key=b"k")
+
+    assert (("none", None), ("empty", b"")) == records[0].headers
+    assert [[("none", None), ("empty", b"")]] == [p.headers for p in await parked.read(trial.kafka, trial.topic)]
+    assert 1 == await parked.replay(trial.kafka, trial.topic)
+    assert [whole(records[0])] * 2 == [whole(record) for record in await trial.records()]
+
+
 async def test_a_list_is_in_the_order_of_the_offsets_and_shows_a_place_parked_twice_once(trial: Trial) -> None:
     records = await trial.send([(b"k", b"%d" % n, []) for n in range(12)])
     await trial.park(records[::-1], "gap")
