@@ -1,63 +1,101 @@
-"""Structured logs: one JSON object a line on standard output, UTC, with secrets and phone numbers blacked out."""
+"""Structured logs: one JSON object a line on standard output, UTC, with secrets and phone numbers blacked out.
+
+Our own lines go straight to the stream; those of libraries come from the standard library's logging to the same place.
+"""
 
 import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
+log: FilteringBoundLogger = structlog.get_logger()
 
 _SECRET = re.compile(r"phone|contact|secret|authorization|password|api_?key|token|email", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
 _KEY = re.compile(r"\b(ssp_[a-z]+_|whsec_)[A-Za-z0-9_\-+/=]{8,}")
 
 
+class _Lines:
+    """Where lines go. One for the process, because loggers keep it once they have it."""
+
+    service = ""
+    out: BinaryIO = sys.stdout.buffer
+
+    def msg(self, line: bytes) -> None:
+        self.out.write(line + b"\n")
+        self.out.flush()
+
+    debug = info = warning = error = critical = msg
+
+
+_LINES = _Lines()
+
+
+class _FromLibraries(logging.Handler):
+    """Gives what libraries say the same form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event: EventDict = {"event": record.getMessage(), "logger": record.name, "exc_info": record.exc_info}
+        for process in _PROCESSORS:
+            event = process(None, record.levelname.lower(), event)
+        _LINES.msg(event)  # type: ignore[arg-type]  # the last processor made bytes of it
+
+
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Blacks out values under telling names and masks phone numbers and keys inside any text, at any depth."""
-    return {name: "[redacted]" if _SECRET.search(name) else _clean(value) for name, value in event.items()}
+    return {name: "[redacted]" if _is_secret(name) else _clean(value) for name, value in event.items()}
+
+
+@lru_cache(1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _KEY.sub(r"\1[redacted]", _PHONE.sub(r"\1****\2", value))
+        value = _PHONE.sub(r"\1****\2", value)
+        return _KEY.sub(r"\1[redacted]", value) if "ssp_" in value or "whsec_" in value else value
     if isinstance(value, Mapping):
-        return {k: "[redacted]" if _SECRET.search(str(k)) else _clean(v) for k, v in value.items()}
+        return {k: "[redacted]" if _is_secret(str(k)) else _clean(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(v) for v in value]
     return value
 
 
-def _dumps(value: Any, **_: Any) -> str:
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+def _of_service(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {"service": _LINES.service, **event}
 
 
-def configure(service: str, level: str = "INFO") -> None:
-    """Makes every line of this process JSON, the libraries' included; each carries `service`."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        lambda _, __, event: {"service": service, **event},
-        structlog.processors.format_exc_info,
-        redact,
-    ]
+def _as_bytes(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+_PROCESSORS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.format_exc_info,
+    redact,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _of_service,
+    _as_bytes,
+]
+
+
+def configure(service: str, level: str = "INFO", out: BinaryIO | None = None) -> None:
+    """Makes every line of this process JSON, the libraries' included, with its `service`. `out`: standard output."""
+    _LINES.service, _LINES.out = service, out or sys.stdout.buffer
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=_PROCESSORS,
+        logger_factory=lambda *_: _LINES,
+        wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         cache_logger_on_first_use=True,
     )
-    render: list[Any] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.JSONRenderer(_dumps),
-    ]
-    lines = logging.StreamHandler(sys.stdout)
-    lines.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render))
-    logging.basicConfig(handlers=[lines], level=level, force=True)
+    logging.basicConfig(handlers=[_FromLibraries()], level=level, force=True)
     for noisy in ("aiokafka", "faststream", "uvicorn.access", "uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

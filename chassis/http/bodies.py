@@ -74,6 +74,8 @@ def barred_characters(text: str) -> bool:
 
 
 def _bar_depth(body: bytes) -> None:
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return
     depth = 0
     for token in _NESTS.finditer(body):
         mark = token.group()

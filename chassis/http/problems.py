@@ -45,6 +45,10 @@ class Problem(Exception):
         self.retry_after, self.extra = retry_after, extra or {}
 
 
+FORESEEN = (Problem, Unavailable, HTTPException, RequestValidationError)
+"""What an edge may raise; everything else is our mistake."""
+
+
 def answer(problem: Problem) -> Response:
     """The response that tells the client."""
     body = {
@@ -62,31 +66,32 @@ def answer(problem: Problem) -> Response:
     return Response(orjson.dumps(body), problem.status, headers, media_type="application/problem+json")
 
 
+def answer_to(why: Exception, path: str) -> Response:
+    """The answer to whatever went wrong at `path`: ours, the database away, the framework's, and the unforeseen."""
+    match why:
+        case Problem():
+            return answer(why)
+        case Unavailable():
+            log.warning("http.unavailable", path=path, why=str(why))
+            return answer(Problem(503, "database_away", "Try again; one Idempotency-Key is done once.", retry_after=1))
+        case HTTPException():
+            reason = {404: "path_unknown", 405: "method_not_allowed"}.get(why.status_code, "refused")
+            response = answer(Problem(why.status_code, reason, str(why.detail)))
+            response.headers.update(why.headers or {})  # a 405 says in Allow which methods there are
+            return response
+        case RequestValidationError():
+            errors = [FieldError(".".join(map(str, e["loc"][1:])) or "body", e["type"], e["msg"]) for e in why.errors()]
+            return answer(Problem(422, "unfit_request", "See `errors`.", errors=errors))
+    log.error("http.unforeseen", path=path, exc_info=why)
+    return answer(Problem(500, "unforeseen", "This is our mistake; it has been logged."))
+
+
+async def answered(request: Request, why: Exception) -> Response:
+    """`answer_to`, as the framework calls it."""
+    return answer_to(why, request.url.path)
+
+
 def install(app: FastAPI) -> None:
-    """Makes every error of `app` a problem: ours, the framework's, the database's absence, and the unforeseen."""
-
-    @app.exception_handler(Problem)
-    async def ours(_: Request, problem: Problem) -> Response:
-        return answer(problem)
-
-    @app.exception_handler(Unavailable)
-    async def away(request: Request, why: Unavailable) -> Response:
-        log.warning("http.unavailable", path=request.url.path, why=str(why))
-        return answer(Problem(503, "database_away", "Try again; one Idempotency-Key is done once.", retry_after=1))
-
-    @app.exception_handler(HTTPException)
-    async def framework(_: Request, why: HTTPException) -> Response:
-        reason = {404: "path_unknown", 405: "method_not_allowed"}.get(why.status_code, "refused")
-        response = answer(Problem(why.status_code, reason, str(why.detail)))
-        response.headers.update(why.headers or {})  # a 405 says in Allow which methods there are
-        return response
-
-    @app.exception_handler(RequestValidationError)
-    async def arguments(_: Request, why: RequestValidationError) -> Response:
-        errors = [FieldError(".".join(map(str, e["loc"][1:])) or "body", e["type"], e["msg"]) for e in why.errors()]
-        return answer(Problem(422, "unfit_request", "See `errors`.", errors=errors))
-
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, why: Exception) -> Response:
-        log.error("http.unforeseen", path=request.url.path, exc_info=why)
-        return answer(Problem(500, "unforeseen", "This is our mistake; it has been logged."))
+    """Makes every error of `app` a problem."""
+    for kind in (*FORESEEN, Exception):
+        app.add_exception_handler(kind, answered)

@@ -16,13 +16,15 @@ from typing import Any
 
 import uvicorn
 from aiokafka.errors import KafkaError
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
 from faststream.specification.asyncapi import get_asyncapi_html
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.http import health, metrics, problems
+from chassis.http.direct import Direct
 from chassis.logs import log
 
 Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -35,7 +37,24 @@ def application(title: str, version: str, summary: str, checks: health.Health) -
     health.install(app, checks)
     metrics.install(app)
     app.add_middleware(_Counted)
+    _document_keys(app)
     return app
+
+
+def add_routes(app: FastAPI, router: APIRouter) -> None:
+    """Adds the calls of `router` as they are, so that they can be answered directly (`direct.py`)."""
+    app.router.routes.extend(router.routes)
+
+
+def _document_keys(app: FastAPI) -> None:
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = generate()
+        schema.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        return schema | {"security": [{"key": []}]}
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def document_topics(
@@ -75,9 +94,10 @@ async def run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts
     """Serves `app` and runs `parts` until a signal; each part gets `stopping` and ends soon after it is set."""
     server = _Server(
         uvicorn.Config(
-            app, host, port, loop="none", http="httptools", ws="none", lifespan="off", log_config=None,
+            ServerErrorMiddleware(Direct(app), problems.answered), host, port, loop="none",
+            http="httptools", ws="none", lifespan="off", log_config=None,
             access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=10,
-            timeout_keep_alive=75, backlog=4096,
+            timeout_keep_alive=75, backlog=4096, proxy_headers=False,
         ),
         stopping,
     )  # fmt: skip

@@ -36,7 +36,6 @@ def add_tracking(app: FastAPI, window: Window) -> None:
         "/v1/reports/{report_id}",
         summary="Status, timeline and reply of a report",
         tags=["reports"],
-        openapi_extra={"security": [{"key": []}]},
     )
     async def get_report(request: Request, report_id: str) -> Response:
         client = window.keys.admit(request, "app")

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from chassis.http.health import Health
-from chassis.http.serve import application, document_topics, keep_connected, run
+from chassis.http.serve import add_routes, application, document_topics, keep_connected, run
 from chassis.kafka.producer import broker_of
 from chassis.kafka.relay import Relay
 from chassis.keys import Keys
@@ -50,8 +50,8 @@ async def serve(settings: NotifierSettings) -> None:
     for consumer in consumers:
         health.add(consumer.group, consumer.check)
     app = application("suishoupai notifier", VERSION, "What citizens and platforms are told", health)
-    app.include_router(Endpoints(database, keys, callbacks, now, settings.local_mode).routes())
-    app.include_router(Feed(database, keys, bell, stopping).routes())
+    add_routes(app, Endpoints(database, keys, callbacks, now, settings.local_mode).routes())
+    add_routes(app, Feed(database, keys, bell, stopping).routes())
     document_topics(app, broker, "suishoupai notifier", VERSION, NOTICES.name, NOTICES.kinds.values())
     relay = Relay(settings.database_url, broker, "notifier")
     try:

@@ -4,8 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from functools import partial
 
-from fastapi import Depends, FastAPI
-from fastapi.security import HTTPBearer
+from fastapi import FastAPI
 from faststream.kafka import KafkaBroker
 
 from chassis.http import serve
@@ -40,9 +39,8 @@ def door_of(settings: RouterSettings) -> Door:
 def application(door: Door, broker: KafkaBroker, health: Health) -> FastAPI:
     """The HTTP side."""
     app = serve.application(TITLE, VERSION, "Cases: one problem, one platform at a time, one answer.", health)
-    bearer = Depends(HTTPBearer(auto_error=False, scheme_name="key"))
     for routes in (http_platforms.routes, http_centre.routes, http_cases.routes):
-        app.include_router(routes(door), dependencies=[bearer])
+        serve.add_routes(app, routes(door))
     serve.document_topics(app, broker, TITLE, VERSION, CASES.name, CASES.kinds.values())
     return app
 

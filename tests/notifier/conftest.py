@@ -346,11 +346,11 @@ async def listening(receiver: Receiver) -> AsyncIterator[str]:
 class Lines:
     """What this process has logged so far, as text and line by line."""
 
-    stream: io.StringIO
+    stream: io.BytesIO
 
     @property
     def text(self) -> str:
-        return self.stream.getvalue()
+        return self.stream.getvalue().decode()
 
     def read(self) -> list[Any]:
         return [json.loads(line) for line in self.text.splitlines()]
@@ -359,13 +359,11 @@ class Lines:
 @pytest.fixture
 def logged() -> Iterator[Lines]:
     """The log as the product writes it."""
-    root, lines = logging.getLogger(), Lines(io.StringIO())
+    root, lines = logging.getLogger(), Lines(io.BytesIO())
     before, level = root.handlers[:], root.level
-    configure("notifier", "DEBUG")
-    (handler,) = root.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(lines.stream)
+    configure("notifier", "DEBUG", lines.stream)
     yield lines
+    configure("notifier")
     root.handlers[:] = before
     root.setLevel(level)
 
