@@ -28,6 +28,8 @@ __all__ = ["Aside", "Consumer", "consume"]
 SILENT_SECONDS = 30.0
 SESSION_MS = 6_000
 """After so long a killed consumer's partitions go to the others."""
+GATHERED_BYTES = 65_536
+"""What the broker waits for when it gathers; it answers sooner when there is so much."""
 REBALANCE_MS = 10_000
 """Above `polling.DRAIN`. A member killed while it joins holds everybody up for this long: 30 s were too many."""
 
@@ -70,6 +72,7 @@ def consume(
     read: Read[E],
     work: Work[E],
     kinds: Collection[type] = (),
+    gather_ms: int = 0,
     most_records: int = 500,
     after: Callable[[], None] = lambda: None,
 ) -> Consumer:
@@ -77,8 +80,8 @@ def consume(
 
     `read(record)` returns the event or raises `Unreadable`. `work(connection, pairs)` gets (record, event) pairs in
     order inside a transaction and returns what it wants set aside; it is called again for the same records after a
-    crash. `after()` is called when a batch is committed to the database. `kinds` are the models of what the topic
-    carries, for its documentation.
+    crash. `after()` is called when a batch is committed to the database. `kinds` are the topic's models, for its
+    documentation. The broker gathers records for `gather_ms`: for whoever need not be the first to know.
     """
     drain, parking = Drain(), Parking(broker, topic, group)
     consumer = Consumer(topic, group, drain, Batch(topic, group, database, read, work, parking), after)
@@ -93,7 +96,8 @@ def consume(
 
     subscriber: Any = broker.subscriber(
         topic, title=topic, description=f"Read by the group {group}.", group_id=group, batch=True,
-        max_records=most_records, batch_timeout_ms=1, fetch_max_wait_ms=250,
+        max_records=most_records, batch_timeout_ms=1,
+        fetch_min_bytes=GATHERED_BYTES if gather_ms else 1, fetch_max_wait_ms=gather_ms or 250,
         auto_offset_reset="earliest", session_timeout_ms=SESSION_MS, heartbeat_interval_ms=SESSION_MS // 4,
         rebalance_timeout_ms=REBALANCE_MS, ack_policy=AckPolicy.NACK_ON_ERROR, parser=untouched, decoder=_raw,
         listener=drain,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from chassis.kafka.producer import Unsent
 from chassis.postgres.pool import Connection
+from chassis.postgres.together import Write, columns, write_together
 
 
 def ddl(schema: str) -> list[str]:
@@ -21,17 +22,22 @@ def ddl(schema: str) -> list[str]:
     ]
 
 
-async def append(connection: Connection, schema: str, unsent: Sequence[Unsent]) -> None:
-    """Adds records in their order, inside the caller's transaction. Records of one key must share a row lock."""
+def writes(schema: str, unsent: Sequence[Unsent]) -> list[Write]:
+    """Adds records in their order. Records of one key must share a row lock."""
     if not unsent:
-        return
-    await connection.execute(
-        f"""insert into {schema}.outbox (topic, key, value, headers)
-            select topic, key, value, headers
-            from unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[])
-                 with ordinality as u (topic, key, value, headers, place) order by place""",  # noqa: S608
-        [u.topic for u in unsent],
-        [u.key for u in unsent],
-        [u.value for u in unsent],
-        [json.dumps(u.headers) for u in unsent],
-    )
+        return []
+    rows = [(u.topic, u.key, u.value, json.dumps(u.headers)) for u in unsent]
+    return [
+        Write(
+            f"""insert into {schema}.outbox (topic, key, value, headers)
+                select topic, key, value, headers
+                from unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[])
+                     with ordinality as u (topic, key, value, headers, place) order by place""",  # noqa: S608
+            columns(rows),
+        )
+    ]
+
+
+async def append(connection: Connection, schema: str, unsent: Sequence[Unsent]) -> None:
+    """`writes`, carried out inside the caller's transaction."""
+    await write_together(connection, writes(schema, unsent))

@@ -27,9 +27,9 @@ Keep = Callable[[Connection, Sequence[tuple[Any, Event]]], Awaitable[list[Aside]
 def consume_all(broker: KafkaBroker, database: Database, moved: Callable[[], None]) -> list[Consumer]:
     """Subscribes the three consumers; `moved()` is called when the model of `reports` has moved."""
     return [
-        _consume(broker, database, REPORTS, on_reports, moved),
-        _consume(broker, database, CASES, on_cases, lambda: None),
-        _consume(broker, database, NOTICES, on_notices, lambda: None),
+        _consume(broker, database, REPORTS, on_reports, 20, moved),
+        _consume(broker, database, CASES, on_cases, 100, lambda: None),
+        _consume(broker, database, NOTICES, on_notices, 200, lambda: None),
     ]
 
 
@@ -73,7 +73,9 @@ def continued(events: Sequence[tuple[Any, CaseEvent]], last: dict[UUID, int]) ->
     return kept, asides
 
 
-def _consume(broker: KafkaBroker, database: Database, topic: Topic, keep: Keep, moved: Callable[[], None]) -> Consumer:
+def _consume(
+    broker: KafkaBroker, database: Database, topic: Topic, keep: Keep, gather_ms: int, moved: Callable[[], None]
+) -> Consumer:
     def reading(record: Any) -> Event | Unreadable:
         # The reason is handed on as a value, so that the position passes an unreadable record as well.
         try:
@@ -89,6 +91,5 @@ def _consume(broker: KafkaBroker, database: Database, topic: Topic, keep: Keep, 
         await read_model.move(connection, topic.name, {record.partition: record.offset + 1 for record, _ in pairs})
         return asides
 
-    return consume(
-        broker, topic.name, f"intake.{topic.name}", database, reading, work, topic.kinds.values(), after=moved
-    )
+    group, kinds = f"intake.{topic.name}", topic.kinds.values()
+    return consume(broker, topic.name, group, database, reading, work, kinds, gather_ms, after=moved)

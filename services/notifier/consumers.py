@@ -13,6 +13,7 @@ from chassis import faults
 from chassis.kafka.consumer import Aside, Consumer, consume
 from chassis.kafka.envelope import Unreadable, open_envelope
 from chassis.postgres.pool import Connection, Database
+from chassis.postgres.together import Write, write_together
 from schemas.cases import CaseEvent
 from schemas.events import Event, Unknown, read
 from schemas.reports import ReportReceived
@@ -99,7 +100,7 @@ class Consumers:
         await ledger.add_reporters(connection, received)
         awaited = await ledger.take_awaited(connection, report_ids)
         if awaited:
-            await self._write(connection, awaited, [])
+            await write_together(connection, await self._owed(connection, awaited, []))
             faults.reach("feed.late")
         return []
 
@@ -110,19 +111,21 @@ class Consumers:
             batch.take(record, event, self._wording)
         if batch.changed:
             await ledger.lock_reporters(connection, {report_id for report_id, _ in batch.reporters})
-            await ledger.keep_cases(connection, list(batch.changed.values()))
-            await ledger.add_told(connection, batch.told)
             owed = [(report_id, told.case_id, told.seq, told.event) for report_id, told in batch.reporters]
-            await self._write(connection, owed, batch.platforms)
+            writes = await self._owed(connection, owed, batch.platforms)
+            told = ledger.add_told(batch.told)
+            await write_together(connection, [*ledger.keep_cases(list(batch.changed.values())), *told, *writes])
             faults.reach("feed.late")
         return batch.asides
 
-    async def _write(
+    async def _owed(
         self,
         connection: Connection,
         owed: Sequence[tuple[UUID, UUID, int, str]],
         platforms: Sequence[tuple[str, Case, Told]],
-    ) -> None:
+    ) -> list[Write]:
+        if not owed and not platforms:
+            return []
         reporters = await ledger.reporters(connection, {report_id for report_id, *_ in owed})
         clients = {reporter.app for reporter in reporters.values()} | {code for code, *_ in platforms}
         endpoints = await ledger.endpoints(connection, clients)
@@ -133,9 +136,8 @@ class Consumers:
                 notices += notices_to_reporter(case_id, seq, event, reporter, to, self._texts)
         for code, case, told in platforms:
             notices += notices_to_platform(case, told.seq, code, endpoints.get(code, []))
-        await ledger.add_notices(connection, notices, self._now())
-        if awaited := [(r, case_id, seq) for r, case_id, seq, _ in owed if r not in reporters]:
-            await ledger.await_reports(connection, awaited)
+        awaited = [(report_id, case_id, seq) for report_id, case_id, seq, _ in owed if report_id not in reporters]
+        return [*ledger.add_notices(notices, self._now()), *ledger.await_reports(awaited)]
 
 
 def read_report(record: Any) -> Event:

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis.postgres.pool import Connection
+from chassis.postgres.together import Write, columns
 from schemas.events import Named, Words
 from schemas.reports import ReportReceived
 from services.notifier.owed import Case, Endpoint, Notice, Reporter
@@ -87,51 +88,40 @@ async def cases(connection: Connection, case_ids: Iterable[UUID]) -> dict[UUID, 
     return {case_id: known.get(case_id) or Case(case_id) for case_id in wanted}
 
 
-async def keep_cases(connection: Connection, changed: Sequence[Case]) -> None:
-    """Writes the cases as they now are."""
-    await connection.execute(
-        """insert into notifier.cases (case_id, seq, reports, case_number, platform_code, platform_name)
+def keep_cases(changed: Sequence[Case]) -> list[Write]:
+    """The cases as they now are."""
+    sql = """insert into notifier.cases (case_id, seq, reports, case_number, platform_code, platform_name)
            select case_id, seq, string_to_array(reports, ',')::uuid[], case_number, platform_code, platform_name
            from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[])
                 as u (case_id, seq, reports, case_number, platform_code, platform_name)
            on conflict (case_id) do update set seq = excluded.seq, reports = excluded.reports,
               case_number = excluded.case_number, platform_code = excluded.platform_code,
-              platform_name = excluded.platform_name""",
-        [c.case_id for c in changed],
-        [c.seq for c in changed],
-        [",".join(map(str, c.reports)) for c in changed],  # PostgreSQL has no arrays of arrays of uneven length
-        [c.case_number for c in changed],
-        [c.platform.code if c.platform else None for c in changed],
-        [c.platform.name if c.platform else None for c in changed],
-    )
+              platform_name = excluded.platform_name"""
+    rows = [
+        (
+            c.case_id, c.seq, ",".join(map(str, c.reports)),  # PostgreSQL has no arrays of arrays of uneven length
+            c.case_number, c.platform.code if c.platform else None, c.platform.name if c.platform else None,
+        )
+        for c in changed
+    ]  # fmt: skip
+    return [Write(sql, columns(rows))] if rows else []
 
 
-async def add_told(connection: Connection, told: Sequence[Told]) -> None:
-    """Writes what the events say."""
-    await connection.execute(
-        """insert into notifier.told (case_id, seq, event, at, zh, en, reply)
+def add_told(told: Sequence[Told]) -> list[Write]:
+    """What the events say."""
+    sql = """insert into notifier.told (case_id, seq, event, at, zh, en, reply)
            select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
                                 $7::text[])
-           on conflict (case_id, seq) do nothing""",
-        [t.case_id for t in told],
-        [t.seq for t in told],
-        [t.event for t in told],
-        [t.at for t in told],
-        [t.text.zh for t in told],
-        [t.text.en for t in told],
-        [t.reply for t in told],
-    )
+           on conflict (case_id, seq) do nothing"""
+    rows = [(t.case_id, t.seq, t.event, t.at, t.text.zh, t.text.en, t.reply) for t in told]
+    return [Write(sql, columns(rows))] if rows else []
 
 
-async def await_reports(connection: Connection, awaited: Sequence[tuple[UUID, UUID, int]]) -> None:
-    """Remembers (report, case, seq) of events whose report has not arrived."""
-    await connection.execute(
-        """insert into notifier.awaited (report_id, case_id, seq)
-           select * from unnest($1::uuid[], $2::uuid[], $3::int[]) on conflict do nothing""",
-        [a[0] for a in awaited],
-        [a[1] for a in awaited],
-        [a[2] for a in awaited],
-    )
+def await_reports(awaited: Sequence[tuple[UUID, UUID, int]]) -> list[Write]:
+    """(report, case, seq) of events whose report has not arrived."""
+    sql = """insert into notifier.awaited (report_id, case_id, seq)
+           select * from unnest($1::uuid[], $2::uuid[], $3::int[]) on conflict do nothing"""
+    return [Write(sql, columns(awaited))] if awaited else []
 
 
 async def take_awaited(connection: Connection, reports: Iterable[UUID]) -> list[tuple[UUID, UUID, int, str]]:
@@ -145,30 +135,22 @@ async def take_awaited(connection: Connection, reports: Iterable[UUID]) -> list[
     return [(row["report_id"], row["case_id"], row["seq"], row["event"]) for row in rows]
 
 
-async def add_notices(connection: Connection, notices: Sequence[Notice], at: datetime) -> None:
-    """Writes notices in this order; one that is there already stays as it is.
+def add_notices(notices: Sequence[Notice], at: datetime) -> list[Write]:
+    """Notices in this order; one that is there already stays as it is.
 
     One behind an earlier notice of its lane that waits for another try is due no sooner than that one.
     """
-    await connection.execute(
-        """insert into notifier.notices
+    sql = """insert into notifier.notices
               (case_id, seq, recipient, channel, notice_id, report_id, client, lane, state, due_at, written_at)
            select u.case_id, u.seq, u.recipient, u.channel, u.notice_id, u.report_id, u.client, u.lane, u.state,
-                  greatest($10, (select max(p.due_at) from notifier.notices p
+                  greatest($10::timestamptz, (select max(p.due_at) from notifier.notices p
                                  where p.case_id = u.case_id and p.seq < u.seq and p.recipient = u.recipient
-                                   and p.channel = u.channel and p.state = 'due')), $10
+                                   and p.channel = u.channel and p.state = 'due')), $10::timestamptz
            from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
                        $9::text[]) with ordinality
                 as u (case_id, seq, recipient, channel, notice_id, report_id, client, lane, state, place)
-           order by u.place on conflict (case_id, seq, recipient, channel) do nothing""",
-        [n.case_id for n in notices],
-        [n.seq for n in notices],
-        [n.recipient for n in notices],
-        [n.channel for n in notices],
-        [n.notice_id for n in notices],
-        [n.report_id for n in notices],
-        [n.client for n in notices],
-        [n.lane for n in notices],
-        [n.state for n in notices],
-        at,
-    )
+           order by u.place on conflict (case_id, seq, recipient, channel) do nothing"""
+    rows = [
+        (n.case_id, n.seq, n.recipient, n.channel, n.notice_id, n.report_id, n.client, n.lane, n.state) for n in notices
+    ]
+    return [Write(sql, (*columns(rows), at))] if rows else []

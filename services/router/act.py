@@ -11,6 +11,7 @@ from chassis import faults
 from chassis.keys import Keys
 from chassis.logs import log
 from chassis.postgres.pool import Connection, Database
+from chassis.postgres.together import Write, write_together
 from schemas.cases import CaseDispatched
 from services.router import ledger, ledger_reports
 from services.router.case import Case, evolve
@@ -84,12 +85,21 @@ class Outcome:
     answer: Events | Refusal
 
 
+Also = Callable[[Sequence["Outcome"]], Sequence[Write]]
+
+
+def nothing(_: "Sequence[Outcome]") -> Sequence[Write]:
+    """What most callers of `act` have to write beside it."""
+    return ()
+
+
 async def act(
-    connection: Connection, door: Door, asks: Sequence[Ask], at: datetime, kept: dict[UUID, ledger.Kept] | None = None
-) -> list[Outcome]:
+    connection: Connection, door: Door, asks: Sequence[Ask], at: datetime, kept: dict[UUID, ledger.Kept] | None = None,
+    also: Also = nothing,
+) -> list[Outcome]:  # fmt: skip
     """Decides `asks` in order inside the caller's transaction and writes all that they change.
 
-    `kept` are the locked cases if the caller has locked them already.
+    `kept` are the locked cases if the caller has locked them already; `also` says what is to be written with it.
     """
     if kept is None:
         kept = await ledger.lock(connection, [ask.case_id for ask in asks if not isinstance(ask.command, Open)])
@@ -103,7 +113,7 @@ async def act(
     faults.reach("router.decided")
     for draft in drafts.values():
         draft.timers = timers_of(draft.case, door.city)
-    await ledger.append(connection, list(drafts.values()))
+    await write_together(connection, [*ledger.writes(list(drafts.values())), *also(outcomes)])
     return outcomes
 
 

@@ -15,12 +15,13 @@ from chassis import faults
 from chassis.kafka.consumer import Aside, Consumer, consume
 from chassis.kafka.envelope import Envelope, Unreadable, open_envelope
 from chassis.postgres.pool import Connection
+from chassis.postgres.together import Write
 from schemas import events
 from schemas.ids import case_id_of
 from schemas.reports import KINDS, ReportDisputed, ReportRated, ReportReceived
 from schemas.topics import REPORTS
 from services.router import ledger_answers, ledger_reports
-from services.router.act import Ask, Door, act
+from services.router.act import Ask, Door, Outcome, act
 from services.router.commands import Dispute, Join, Open, Refusal
 from services.router.ledger_answers import Told
 from services.router.ledger_reports import Spot
@@ -92,16 +93,20 @@ async def on_report_received(
 async def _take(connection: Connection, door: Door, fresh: Sequence[ReportReceived]) -> None:
     at = door.now()
     asks = await _placed(connection, door, fresh, at)
-    outcomes = await act(connection, door, asks, at)
-    late = [n for n, outcome in enumerate(outcomes) if isinstance(outcome.answer, Refusal)]
-    for n in late:  # the case to join was closed between the look and the lock: a new problem after all
-        asks[n] = _opening(fresh[n])
-    if late:
-        await act(connection, door, [asks[n] for n in late], at)
-    await ledger_reports.remember(
-        connection,
-        [(event.report_id, ask.case_id, event.body_digest) for event, ask in zip(fresh, asks, strict=True)],
-    )
+
+    def taken(outcomes: Sequence[Outcome]) -> Sequence[Write]:
+        settled = [pair for pair, o in zip(zip(fresh, asks, strict=True), outcomes, strict=True) if not _refused(o)]
+        return ledger_reports.remember([(event.report_id, ask.case_id, event.body_digest) for event, ask in settled])
+
+    outcomes = await act(connection, door, asks, at, also=taken)
+    late = [event for event, outcome in zip(fresh, outcomes, strict=True) if _refused(outcome)]
+    if late:  # the case to join was closed between the look and the lock: a new problem after all
+        rows = [(event.report_id, case_id_of(event.report_id), event.body_digest) for event in late]
+        await act(connection, door, [_opening(e) for e in late], at, also=lambda _: ledger_reports.remember(rows))
+
+
+def _refused(outcome: Outcome) -> bool:
+    return isinstance(outcome.answer, Refusal)
 
 
 async def _placed(connection: Connection, door: Door, fresh: Sequence[ReportReceived], at: datetime) -> list[Ask]:
@@ -162,6 +167,6 @@ async def on_report_disputed(connection: Connection, door: Door, envelope: Envel
     if await ledger_answers.find(connection, GROUP, [key]):
         return True
     ask = Ask(known[event.report_id][0], Dispute(event.report_id, event.text, f"report:{event.report_id}"))
-    await act(connection, door, [ask], door.now())
-    await ledger_answers.store(connection, GROUP, [(key, b"", Told(202, b""))])
+    done = ledger_answers.store(GROUP, [(key, b"", Told(202, b""))])
+    await act(connection, door, [ask], door.now(), also=lambda _: done)
     return True

@@ -16,10 +16,11 @@ from chassis.http import problems
 from chassis.http.bodies import barred_characters, read_json
 from chassis.http.problems import FieldError, Problem
 from chassis.logs import log
+from chassis.postgres.together import Write
 from services.router import ledger, ledger_answers
 from services.router.act import Ask, Door, Outcome, act
 from services.router.case_answer import case_answer
-from services.router.commands import Command, Refusal
+from services.router.commands import Refusal
 from services.router.ledger_answers import Told
 
 MOST_BYTES = 256 * 1024
@@ -139,15 +140,19 @@ async def _told(connection: Any, door: Door, client: str, asked: Sequence[Asked]
     if any(a.key in stored and stored[a.key].digest != a.digest for a in asked):
         raise _reused()
     new = [a for a in asked if a.key not in stored]
-    at = door.now()
-    outcomes = await act(connection, door, [a.ask for a in new], at, kept) if new else []
-    answers = {a.key: tell(outcome, a.ask.command, door) for a, outcome in zip(new, outcomes, strict=True)}
-    worth_keeping = [(a.key, a.digest, answers[a.key]) for a in new if answers[a.key].status != 404]
-    await ledger_answers.store(connection, client, worth_keeping)
-    return [answers[a.key] if a.key in answers else stored[a.key].told for a in asked]
+    answers = {key: answer.told for key, answer in stored.items()}
+
+    def worth_keeping(outcomes: Sequence[Outcome]) -> Sequence[Write]:
+        answers.update((a.key, tell(outcome, door)) for a, outcome in zip(new, outcomes, strict=True))
+        found = [(a.key, a.digest, answers[a.key]) for a in new]
+        return ledger_answers.store(client, [answer for answer in found if answer[2].status != 404])
+
+    if new:
+        await act(connection, door, [a.ask for a in new], door.now(), kept, worth_keeping)
+    return [answers[a.key] for a in asked]
 
 
-def tell(outcome: Outcome, command: Command, door: Door) -> Told:
+def tell(outcome: Outcome, door: Door) -> Told:
     """200 with the case as it now is, or the problem that says why not."""
     if isinstance(outcome.answer, Refusal) or outcome.case is None:
         reason = outcome.answer.reason if isinstance(outcome.answer, Refusal) else "unknown_case"

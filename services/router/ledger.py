@@ -13,6 +13,7 @@ from chassis.kafka.envelope import headers_of
 from chassis.kafka.producer import Unsent
 from chassis.postgres import outbox
 from chassis.postgres.pool import Connection
+from chassis.postgres.together import Write, columns
 from schemas.cases import CaseReturned
 from schemas.ids import event_id_of
 from services.router.case import Case, CaseEvent
@@ -64,20 +65,18 @@ async def lock(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, K
     return {row["case_id"]: Kept(CASES.validate_json(row["body"]), row["lines"], row["chain"]) for row in rows}
 
 
-async def append(connection: Connection, drafts: Sequence[Draft]) -> None:
-    """Writes rows, history, outbox, timers and returns of all drafts, each table in one statement."""
+def writes(drafts: Sequence[Draft]) -> list[Write]:
+    """Rows, history, outbox, timers and returns of all drafts, each table in one write."""
     drafts = [draft for draft in drafts if draft.case is not None]
     history = [row for draft in drafts for row in _lines(draft)]
     ends = {row[0]: (row[1], row[7]) for row in history}
-    await _write_cases(connection, drafts, ends)
-    await _write_history(connection, history)
-    await outbox.append(
-        connection,
-        "router",
-        [_unsent(row) for row in history if row[2] is not None],
-    )
-    await _write_timers(connection, drafts)
-    await _write_returns(connection, drafts)
+    return [
+        *_of_cases(drafts, ends),
+        *_of_history(history),
+        *outbox.writes("router", [_unsent(row) for row in history if row[2] is not None]),
+        *_of_timers(drafts),
+        *_of_returns(drafts),
+    ]
 
 
 Line = tuple[UUID, int, int | None, datetime, str, str, bytes, bytes]
@@ -111,69 +110,60 @@ def _unsent(row: Line) -> Unsent:
     return Unsent(TOPIC, str(case_id).encode(), body, headers)
 
 
-async def _write_cases(connection: Connection, drafts: Sequence[Draft], ends: dict[UUID, tuple[int, bytes]]) -> None:
+def _of_cases(drafts: Sequence[Draft], ends: dict[UUID, tuple[int, bytes]]) -> list[Write]:
     changed = [draft.case for draft in drafts if draft.case is not None and draft.case.case_id in ends]
-    if not changed:
-        return
-    await connection.execute(
-        """insert into router.cases as c (case_id, state, is_open, category, district, lon, lat, case_number, platform,
-                generation, opened_at, changed_at, waits_for, lines, chain, body)
-           select * from unnest($1::uuid[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::float8[], $7::float8[],
-                $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::int[],
-                $15::bytea[], $16::text[])
-           on conflict (case_id) do update set state = excluded.state, is_open = excluded.is_open,
-                category = excluded.category, district = excluded.district, case_number = excluded.case_number,
-                platform = excluded.platform, generation = excluded.generation, changed_at = excluded.changed_at,
-                waits_for = excluded.waits_for, lines = excluded.lines, chain = excluded.chain, body = excluded.body,
-                placed = case when c.generation = excluded.generation then c.placed else pg_current_xact_id() end""",
-        [case.case_id for case in changed],
-        [case.state for case in changed],
-        [case.state in OPEN_STATES for case in changed],
-        [case.category for case in changed],
-        [case.district for case in changed],
-        [case.place.lon for case in changed],
-        [case.place.lat for case in changed],
-        [case.case_number for case in changed],
-        [case.platform.code if case.platform else None for case in changed],
-        [case.generation for case in changed],
-        [case.opened_at for case in changed],
-        [case.changed_at for case in changed],
-        [case.waits_for for case in changed],
-        [ends[case.case_id][0] for case in changed],
-        [ends[case.case_id][1] for case in changed],
-        [CASES.dump_json(case).decode() for case in changed],
-    )
-
-
-async def _write_history(connection: Connection, rows: Sequence[Line]) -> None:
-    if rows:
-        await connection.execute(
-            """insert into router.history (case_id, line, seq, at, kind, actor, body, hash)
-               select * from unnest($1::uuid[], $2::int[], $3::int[], $4::timestamptz[], $5::text[], $6::text[],
-                                    $7::bytea[], $8::bytea[])""",
-            *(list(column) for column in zip(*rows, strict=True)),
+    rows = [
+        (
+            case.case_id, case.state, case.state in OPEN_STATES, case.category, case.district, case.place.lon,
+            case.place.lat, case.case_number, case.platform.code if case.platform else None, case.generation,
+            case.opened_at, case.changed_at, case.waits_for, *ends[case.case_id], CASES.dump_json(case).decode(),
         )
+        for case in changed
+    ]  # fmt: skip
+    return [Write(_CASES, columns(rows))] if rows else []
 
 
-async def _write_timers(connection: Connection, drafts: Sequence[Draft]) -> None:
-    old = [draft.kept.case.case_id for draft in drafts if draft.kept is not None]
-    if old:
-        await connection.execute("delete from router.timers where case_id = any($1)", old)
+_CASES = """
+insert into router.cases as c (case_id, state, is_open, category, district, lon, lat, case_number, platform,
+    generation, opened_at, changed_at, waits_for, lines, chain, body)
+select * from unnest($1::uuid[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::float8[], $7::float8[],
+    $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::int[],
+    $15::bytea[], $16::text[])
+on conflict (case_id) do update set state = excluded.state, is_open = excluded.is_open,
+    category = excluded.category, district = excluded.district, case_number = excluded.case_number,
+    platform = excluded.platform, generation = excluded.generation, changed_at = excluded.changed_at,
+    waits_for = excluded.waits_for, lines = excluded.lines, chain = excluded.chain, body = excluded.body,
+    placed = case when c.generation = excluded.generation then c.placed else pg_current_xact_id() end"""
+
+
+def _of_history(rows: Sequence[Line]) -> list[Write]:
+    sql = """insert into router.history (case_id, line, seq, at, kind, actor, body, hash)
+             select * from unnest($1::uuid[], $2::int[], $3::int[], $4::timestamptz[], $5::text[], $6::text[],
+                                  $7::bytea[], $8::bytea[])"""
+    return [Write(sql, columns(rows))] if rows else []
+
+
+def _of_timers(drafts: Sequence[Draft]) -> list[Write]:
     rows = [
         (draft.case.case_id, timer.stage, timer.generation, timer.step, timer.at)
         for draft in drafts
         if draft.case is not None
         for timer in draft.timers
     ]
-    if rows:
-        await connection.execute(
-            """insert into router.timers (case_id, stage, generation, step, at)
-               select * from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[])""",
-            *(list(column) for column in zip(*rows, strict=True)),
-        )
+    old = [draft.kept.case.case_id for draft in drafts if draft.kept is not None]
+    standing = [(row[0], row[1]) for row in rows] if old else []
+    # A row may be written by one part only: what stands on is replaced by the insert, the delete takes the rest.
+    gone = """delete from router.timers where case_id = any($1::uuid[])
+              and (case_id, stage) not in (select * from unnest($2::uuid[], $3::text[]))"""
+    sql = """insert into router.timers (case_id, stage, generation, step, at)
+             select * from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[])
+             on conflict (case_id, stage) do update
+             set generation = excluded.generation, step = excluded.step, at = excluded.at"""
+    found = [Write(gone, (old, [key[0] for key in standing], [key[1] for key in standing]))] if old else []
+    return [*found, Write(sql, columns(rows))] if rows else found
 
 
-async def _write_returns(connection: Connection, drafts: Sequence[Draft]) -> None:
+def _of_returns(drafts: Sequence[Draft]) -> list[Write]:
     rows = [
         (line.case_id, line.seq, draft.kept.case.rule, line.platform.code, line.reason, line.at)
         for draft in drafts
@@ -181,5 +171,6 @@ async def _write_returns(connection: Connection, drafts: Sequence[Draft]) -> Non
         for line in draft.lines
         if isinstance(line, CaseReturned)
     ]
-    for row in rows:
-        await connection.execute("insert into router.returns values ($1, $2, $3, $4, $5, $6)", *row)
+    sql = """insert into router.returns select * from
+             unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])"""
+    return [Write(sql, columns(rows))] if rows else []

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chassis.postgres.pool import Connection
+from chassis.postgres.together import Write, columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,9 @@ async def find(connection: Connection, client: str, keys: Sequence[str]) -> dict
     return {row["key"]: StoredAnswer(row["digest"], Told(row["status"], row["body"])) for row in rows}
 
 
-async def store(connection: Connection, client: str, answers: Sequence[tuple[str, bytes, Told]]) -> None:
-    """Stores (key, digest, answer). A key that is there already breaks the transaction (unique violation)."""
-    if answers:
-        await connection.execute(
-            """insert into router.answers (client, key, digest, status, body)
-               select $1::text, * from unnest($2::text[], $3::bytea[], $4::int[], $5::bytea[])""",
-            client,
-            [key for key, _, _ in answers],
-            [digest for _, digest, _ in answers],
-            [told.status for _, _, told in answers],
-            [told.body for _, _, told in answers],
-        )
+def store(client: str, answers: Sequence[tuple[str, bytes, Told]]) -> list[Write]:
+    """(key, digest, answer). A key that is there already breaks the transaction (unique violation)."""
+    rows = [(key, digest, told.status, told.body) for key, digest, told in answers]
+    sql = """insert into router.answers (client, key, digest, status, body)
+             select $1::text, * from unnest($2::text[], $3::bytea[], $4::int[], $5::bytea[])"""
+    return [Write(sql, (client, *columns(rows)))] if rows else []

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from chassis.postgres.pool import Connection
+from chassis.postgres.together import Write, columns
 from services.router.same_problem import Candidate
 
 _LOCK_SPACE = 0x726F7574 << 32
@@ -31,13 +32,10 @@ async def known(connection: Connection, report_ids: Sequence[UUID]) -> dict[UUID
     return {row["report_id"]: (row["case_id"], row["body_digest"]) for row in rows}
 
 
-async def remember(connection: Connection, rows: Sequence[tuple[UUID, UUID, str]]) -> None:
-    """Writes (report_id, case_id, body digest). The primary key is what makes a report one report."""
-    if rows:
-        await connection.execute(
-            "insert into router.reports select * from unnest($1::uuid[], $2::uuid[], $3::text[])",
-            *(list(column) for column in zip(*rows, strict=True)),
-        )
+def remember(rows: Sequence[tuple[UUID, UUID, str]]) -> list[Write]:
+    """(report_id, case_id, body digest). The primary key is what makes a report one report."""
+    sql = "insert into router.reports select * from unnest($1::uuid[], $2::uuid[], $3::text[])"
+    return [Write(sql, columns(rows))] if rows else []
 
 
 async def near(
