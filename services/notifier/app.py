@@ -1,6 +1,7 @@
 """Composition of the notifier: what is connected to what, and nothing else."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from chassis.http.health import Health
@@ -17,6 +18,7 @@ from services.notifier.contact import Contacts
 from services.notifier.http import Endpoints
 from services.notifier.http_bell import Bell
 from services.notifier.http_feed import Feed
+from services.notifier.owed import Notice
 from services.notifier.rounds import Rounds
 from services.notifier.settings import NotifierSettings
 from services.notifier.sms import Texts
@@ -40,9 +42,10 @@ async def serve(settings: NotifierSettings) -> None:
     texts = Texts(settings.sms_url, Contacts(settings.contact_private_keys), now) if settings.sms_url else None
     rounds = Rounds(database, callbacks, texts, now)
 
-    def wake() -> None:
-        rounds.wake()
-        bell.ring()
+    def wake(written: Sequence[Notice]) -> None:
+        if any(notice.lane for notice in written):
+            rounds.wake()
+        bell.ring({notice.client for notice in written if not notice.lane})
 
     consumers = Consumers(database, wording, settings.sms_url is not None, now, wake).subscribe(broker)
     health = Health(stopping)

@@ -98,7 +98,7 @@ class Feed:
             return await ledger_reads.feed(self._database, client, cursor, most)
 
         while not entries and (left := deadline - loop.time()) > 0 and not self._stopping.is_set():
-            woken = await self._bell.wait(min(left, LOOK_SECONDS))
+            woken = await self._bell.wait(client, min(left, LOOK_SECONDS))
             entries = await (look_soon(look) if woken else look())
         return entries
 

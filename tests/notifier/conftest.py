@@ -194,7 +194,7 @@ class Notifier:
 
     async def tell_within(self, connection: Connection, *events: Event) -> list[Aside]:
         """The same, in a transaction that the test ends."""
-        consumers = Consumers(self.database, WORDING, self.texts, self.clock, lambda: None)
+        consumers = Consumers(self.database, WORDING, self.texts, self.clock, lambda _: None)
         records = [record_of(event) for event in events]
         if isinstance(events[0], ReportReceived):
             return await consumers.on_reports(connection, [(r, read_report(r)) for r in records])

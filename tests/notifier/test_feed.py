@@ -118,7 +118,7 @@ async def test_a_waiting_reader_gets_what_is_written_meanwhile(notifier: Notifie
     waiting = asyncio.create_task(notifier.call("GET", "/v1/feed?wait=30"))
     await until_waiting(notifier, 1)
     await filed(notifier, 1)
-    notifier.bell.ring()
+    notifier.bell.ring(["jinyang", "fenhe"])
     answer = await asyncio.wait_for(waiting, 10)
 
     assert ["u-1"] == [item["reporter_ref"] for item in answer.json()["items"]]
@@ -128,7 +128,7 @@ async def test_a_stop_ends_every_wait_without_an_entry(notifier: Notifier) -> No
     waiting = asyncio.create_task(notifier.call("GET", "/v1/feed?wait=30"))
     await until_waiting(notifier, 1)
     notifier.stopping.set()
-    notifier.bell.ring()
+    notifier.bell.ring(["jinyang", "fenhe"])
     answer = await asyncio.wait_for(waiting, 10)
 
     assert (200, []) == (answer.status_code, answer.json()["items"])
@@ -143,7 +143,7 @@ async def test_one_reader_too_many_is_told_so_before_it_streams_and_others_apps_
     other = asyncio.create_task(notifier.call("GET", "/v1/feed?wait=30", FENHE))
     await until_waiting(notifier, 1, "fenhe")
     notifier.stopping.set()
-    notifier.bell.ring()
+    notifier.bell.ring(["jinyang", "fenhe"])
     ended = await asyncio.wait_for(asyncio.gather(other, *many), 10)
 
     assert [(429, "too_many_waiting", "1")] * 2 == [
