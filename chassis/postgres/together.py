@@ -8,6 +8,7 @@ written by two of them. Triggers and foreign keys are looked at when all parts a
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from chassis.postgres.pool import Connection
@@ -30,14 +31,20 @@ def columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
 
 async def write_together(connection: Connection, writes: Sequence[Write]) -> None:
     """Carries out all of them, inside the caller's transaction."""
-    if not writes:
-        return
-    parts: list[str] = []
-    arguments: list[Any] = []
-    for write in writes:
-        parts.append(f"w{len(parts)} as ({_shifted(write.sql, len(arguments))})")
-        arguments += write.arguments
-    await connection.execute(f"with {', '.join(parts)} select", *arguments)
+    if writes:
+        sql = _statement(tuple((write.sql, len(write.arguments)) for write in writes))
+        await connection.execute(sql, *(argument for write in writes for argument in write.arguments))
+
+
+@lru_cache(256)
+def _statement(parts: tuple[tuple[str, int], ...]) -> str:
+    """One statement of several, each with its number of arguments."""
+    found: list[str] = []
+    by = 0
+    for sql, count in parts:
+        found.append(f"w{len(found)} as ({_shifted(sql, by)})")
+        by += count
+    return f"with {', '.join(found)} select"
 
 
 def _shifted(sql: str, by: int) -> str:
