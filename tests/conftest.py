@@ -1,4 +1,8 @@
-"""One real Kafka and one real PostgreSQL for the whole run, shared by all its processes; databases of one's own."""
+"""One real Kafka for the whole run, a real PostgreSQL for each of its processes, a database for each module.
+
+A server's readers wait for its oldest transaction, whichever database that is in; hence no server is shared by two
+processes, in one of which a test may hold a transaction open.
+"""
 
 import asyncio
 import os
@@ -23,27 +27,28 @@ FOLDER = ROOT / ".test-run"
 
 
 class Servers:
-    """Started by the controlling process when a selected test needs them, handed to workers by address."""
+    """Started by the controlling process when a selected test needs them, handed to the others by address."""
 
     def __init__(self) -> None:
         self.kafka: Kafka | None = None
-        self.postgres: Postgres | None = None
+        self.postgres: dict[str, Postgres] = {}
 
-    def addresses(self) -> dict[str, str]:
+    def addresses(self, process: str) -> dict[str, str]:
         if "KAFKA_BOOTSTRAP" in os.environ and "DATABASE_URL" in os.environ:
             return {"kafka": os.environ["KAFKA_BOOTSTRAP"], "postgres": os.environ["DATABASE_URL"]}
-        if self.kafka is None or self.postgres is None:
-            folder = FOLDER / str(os.getpid())
-            self.postgres = Postgres(folder / "postgres")
-            self.postgres.start()
+        folder = FOLDER / str(os.getpid())
+        if self.kafka is None:
             self.kafka = Kafka(folder / "kafka", ROOT / ".run/cache")
             self.kafka.start()
             bootstrap = self.kafka.bootstrap
             _run_sync(lambda: asyncio.run(make_topics(bootstrap)))
-        return {"kafka": self.kafka.bootstrap, "postgres": self.postgres.url()}
+        if process not in self.postgres:
+            self.postgres[process] = Postgres(folder / f"postgres-{process}")
+            self.postgres[process].start()
+        return {"kafka": self.kafka.bootstrap, "postgres": self.postgres[process].url()}
 
     def stop(self) -> None:
-        for server in (self.kafka, self.postgres):
+        for server in (self.kafka, *self.postgres.values()):
             if server is not None:
                 server.stop()
 
@@ -53,7 +58,7 @@ SERVERS = Servers()
 
 def pytest_configure_node(node: Any) -> None:
     """With several processes the controller starts the servers, before it knows which tests will run."""
-    node.workerinput["addresses"] = SERVERS.addresses()
+    node.workerinput["addresses"] = SERVERS.addresses(node.gateway.id)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -64,7 +69,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def addresses(request: pytest.FixtureRequest) -> dict[str, str]:
     handed: dict[str, dict[str, str]] = getattr(request.config, "workerinput", {})
-    return handed.get("addresses") or SERVERS.addresses()
+    return handed.get("addresses") or SERVERS.addresses("alone")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ waiting cures is sought back and tried again with back-off; what never will be r
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from types import GenericAlias
@@ -32,6 +32,23 @@ GATHERED_BYTES = 65_536
 """What the broker waits for when it gathers; it answers sooner when there is so much."""
 REBALANCE_MS = 10_000
 """Above `polling.DRAIN`. A member killed while it joins holds everybody up for this long: 30 s were too many."""
+
+
+async def _raw(message: Any) -> Any:
+    return message.raw_message
+
+
+SETTINGS: Mapping[str, Any] = {
+    "batch": True,
+    "batch_timeout_ms": 1,
+    "auto_offset_reset": "earliest",
+    "session_timeout_ms": SESSION_MS,
+    "heartbeat_interval_ms": SESSION_MS // 4,
+    "rebalance_timeout_ms": REBALANCE_MS,
+    "ack_policy": AckPolicy.NACK_ON_ERROR,
+    "decoder": _raw,
+}
+"""What every consumer has in common. Each default in its place loses or doubles something."""
 
 
 class Consumer:
@@ -95,12 +112,9 @@ def consume(
         )  # fmt: skip
 
     subscriber: Any = broker.subscriber(
-        topic, title=topic, description=f"Read by the group {group}.", group_id=group, batch=True,
-        max_records=most_records, batch_timeout_ms=1,
-        fetch_min_bytes=GATHERED_BYTES if gather_ms else 1, fetch_max_wait_ms=gather_ms or 250,
-        auto_offset_reset="earliest", session_timeout_ms=SESSION_MS, heartbeat_interval_ms=SESSION_MS // 4,
-        rebalance_timeout_ms=REBALANCE_MS, ack_policy=AckPolicy.NACK_ON_ERROR, parser=untouched, decoder=_raw,
-        listener=drain,
+        topic, title=topic, description=f"Read by the group {group}.", group_id=group, max_records=most_records,
+        fetch_min_bytes=GATHERED_BYTES if gather_ms else 1, fetch_max_wait_ms=gather_ms or 250, parser=untouched,
+        listener=drain, **SETTINGS,
     )  # fmt: skip
     drain.subscriber = subscriber
     drain.skip = lambda partition, offset: parking.park_place(partition, offset, "unreadable_frame")
@@ -116,7 +130,3 @@ def _documented(consumer: Consumer, kinds: Collection[type]) -> Callable[[Any], 
 
     on_batch.__annotations__["records"] = GenericAlias(list, (reduce(or_, kinds),)) if kinds else list
     return on_batch
-
-
-async def _raw(message: Any) -> Any:
-    return message.raw_message

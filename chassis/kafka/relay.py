@@ -6,11 +6,12 @@ A crash between publishing and deleting repeats records under the same `ce_id`; 
 """
 
 import asyncio
-import json
 import time
 import zlib
+from typing import Any
 
 import asyncpg
+import orjson
 from aiokafka.errors import KafkaError
 from faststream.exceptions import IncorrectState
 from faststream.kafka import KafkaBroker
@@ -71,6 +72,13 @@ class Relay:
     def _lock(self) -> int:
         return zlib.crc32(f"relay {self._schema}".encode())
 
+    async def _send(self, row: asyncpg.Record) -> Any:
+        headers = orjson.loads(row["headers"])
+        return await self._broker.publish(
+            row["value"], row["topic"], key=row["key"], headers=headers, correlation_id=headers.get("ce_id"),
+            no_confirm=True,
+        )  # fmt: skip
+
     async def _relay_some(self, connection: "asyncpg.Connection[asyncpg.Record]") -> int:
         rows = await connection.fetch(
             f"select id, topic, key, value, headers, written_at from {self._schema}.outbox order by id limit $1",  # noqa: S608
@@ -78,12 +86,7 @@ class Relay:
         )
         if not rows:
             return 0
-        acks = [
-            await self._broker.publish(
-                row["value"], row["topic"], key=row["key"], headers=json.loads(row["headers"]), no_confirm=True
-            )
-            for row in rows
-        ]
+        acks = [await self._send(row) for row in rows]
         faults.reach("relay.uncertain")
         async with asyncio.timeout(ACK_SECONDS):
             await asyncio.gather(*acks)

@@ -1,7 +1,8 @@
 """The outbox: rows written in the transaction that decided, published afterwards by the relay."""
 
-import json
 from collections.abc import Sequence
+
+import orjson
 
 from chassis.kafka.producer import Unsent
 from chassis.postgres.pool import Connection
@@ -26,7 +27,7 @@ def writes(schema: str, unsent: Sequence[Unsent]) -> list[Write]:
     """Adds records in their order. Records of one key must share a row lock."""
     if not unsent:
         return []
-    rows = [(u.topic, u.key, u.value, json.dumps(u.headers)) for u in unsent]
+    rows = [(u.topic, u.key, u.value, orjson.dumps(u.headers).decode()) for u in unsent]
     return [
         Write(
             f"""insert into {schema}.outbox (topic, key, value, headers)

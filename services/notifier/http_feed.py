@@ -15,7 +15,7 @@ from chassis.postgres.pool import Database, Unavailable
 from services.notifier import ledger_reads
 from services.notifier.cursor import Cursor, read_cursor
 from services.notifier.http_bell import Bell
-from services.notifier.http_query import whole_number
+from services.notifier.http_query import queries, whole_number
 from services.notifier.ledger_reads import Entry
 
 MOST_ITEMS = 500
@@ -37,19 +37,21 @@ class Feed:
     def routes(self) -> APIRouter:
         """`GET /v1/feed` and `GET /v1/feed/stream`."""
         router = APIRouter(tags=["feed"])
-        router.add_api_route("/v1/feed", self.read, methods=["GET"], summary="Entries behind a cursor")
+        asked = queries("after", "limit", "wait")
+        router.add_api_route(
+            "/v1/feed", self.read, methods=["GET"], summary="Entries behind a cursor", openapi_extra=asked
+        )
         router.add_api_route("/v1/feed/stream", self.stream, methods=["GET"], summary="Entries as they come (SSE)")
         return router
 
-    async def read(
-        self, request: Request, after: str = "", limit: str | None = None, wait: str | None = None
-    ) -> Response:
+    async def read(self, request: Request) -> Response:
         """At most `limit` (1-500, else 100) entries behind `after`, oldest first; waits up to `wait` (0-30) seconds
         for the first. `next` is the `after` of the next call, whether or not there were entries."""
         client = self._keys.admit(request, "app").name
-        cursor = _cursor(after, "after")
-        most = whole_number("limit", limit, 1, MOST_ITEMS, 100)
-        seconds = whole_number("wait", wait, 0, LONGEST_WAIT, 0)
+        asked = request.query_params
+        cursor = _cursor(asked.get("after", ""), "after")
+        most = whole_number("limit", asked.get("limit"), 1, MOST_ITEMS, 100)
+        seconds = whole_number("wait", asked.get("wait"), 0, LONGEST_WAIT, 0)
         entries = await ledger_reads.feed(self._database, client, cursor, most)
         if not entries and seconds:
             self._room(client)

@@ -53,9 +53,12 @@ class Nearness:
 
 def same_problem(lon: float, lat: float, at: datetime, candidates: Iterable[Candidate], near: Nearness) -> UUID | None:
     """The oldest candidate within reach in space and time; a tie goes to the smaller id. None: a new problem."""
+    _, high = reach_degrees(lat, near.distance_m)
     found = [
         (other.opened_at, other.case_id)
         for other in candidates
-        if abs(at - other.opened_at) <= near.time and distance_m(lon, lat, other.lon, other.lat) <= near.distance_m
+        if abs(lat - other.lat) <= high  # most candidates of a batch fall out here
+        and abs(at - other.opened_at) <= near.time
+        and distance_m(lon, lat, other.lon, other.lat) <= near.distance_m
     ]
     return min(found)[1] if found else None
