@@ -48,13 +48,17 @@ async def near(
     await connection.execute(
         "select pg_advisory_xact_lock(n) from unnest($1::bigint[]) n", [_LOCK_SPACE | lock for lock in sorted(locks)]
     )
+    # `offset 0` keeps it a look-up for each spot: as a join, the planner soon compares every spot with every case.
     rows = await connection.fetch(
         """select s.n, c.case_id, c.lon, c.lat, c.opened_at
            from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[])
                 with ordinality as s (category, lon, lat, wide, high, n)
-           join router.cases c on c.category = s.category and c.is_open and c.opened_at > $6
-                and c.lat between s.lat - s.high and s.lat + s.high
-                and c.lon between s.lon - s.wide and s.lon + s.wide""",
+           cross join lateral (
+                select case_id, lon, lat, opened_at from router.cases
+                where category = s.category and is_open and opened_at > $6
+                    and lat between s.lat - s.high and s.lat + s.high
+                    and lon between s.lon - s.wide and s.lon + s.wide
+                offset 0) c""",
         [spot.category for spot in spots],
         [spot.lon for spot in spots],
         [spot.lat for spot in spots],
