@@ -18,7 +18,7 @@ DRAIN = 8.0
 """Seconds a batch in hand may take when its partitions are revoked; below the group's rebalance time-out."""
 WAIT_MS = 200
 """How long one poll waits for records."""
-LINGER_SECONDS = 0.006
+LINGER_SECONDS = 0.003
 """How long it then waits for their neighbours: a batch costs about as much as the record it is for."""
 
 Skip = Callable[[int, int], Awaitable[None]]

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sized
 from typing import TypeVar
 
-PAUSES = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
+PAUSES = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256)
 """Seconds between the looks of a woken reader; after them its ordinary poll goes on."""
 
 T = TypeVar("T", bound=Sized)

@@ -27,9 +27,9 @@ Keep = Callable[[Connection, Sequence[tuple[Any, Event]]], Awaitable[list[Aside]
 def consume_all(broker: KafkaBroker, database: Database, moved: Callable[[], None]) -> list[Consumer]:
     """Subscribes the three consumers; `moved()` is called when the model of `reports` has moved."""
     return [
-        _consume(broker, database, REPORTS, on_reports, 20, moved),
-        _consume(broker, database, CASES, on_cases, 100, lambda: None),
-        _consume(broker, database, NOTICES, on_notices, 200, lambda: None),
+        _consume(broker, database, REPORTS, on_reports, 50, moved),
+        _consume(broker, database, CASES, on_cases, 150, lambda: None),
+        _consume(broker, database, NOTICES, on_notices, 300, lambda: None),
     ]
 
 

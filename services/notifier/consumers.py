@@ -32,6 +32,9 @@ from services.notifier.owed import (
 )
 from services.notifier.wording import Wording, reply_of, word
 
+REPORTER_GATHER_MS = 20
+"""A report is told of here about as soon as the router has made a case of it; nobody waits for it sooner."""
+
 
 @dataclass
 class Batch:
@@ -84,7 +87,7 @@ class Consumers:
         """Adds both loops to `broker`, before it starts."""
         return (
             consume(broker, REPORTS.name, "notifier.reports", self._database, read_report, self.on_reports,
-                    REPORTS.kinds.values(), after=lambda: self._written(REPORTS.name)),
+                    REPORTS.kinds.values(), REPORTER_GATHER_MS, after=lambda: self._written(REPORTS.name)),
             consume(broker, CASES.name, "notifier.cases", self._database, read_case, self.on_cases,
                     CASES.kinds.values(), after=lambda: self._written(CASES.name)),
         )  # fmt: skip

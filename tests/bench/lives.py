@@ -69,13 +69,17 @@ class Lives:
                     hands.create_task(self._work(case, key))
                 cursor = page["next"] or cursor
 
-    async def feed(self) -> None:
-        """The app's reader of results."""
+    async def end_of_feed(self) -> str:
+        """The cursor behind what earlier measurements have left in the feed."""
         after = ""
+        while (page := await self._page(after, 0))["items"]:
+            after = page["next"]
+        return after
+
+    async def feed(self, after: str) -> None:
+        """The app's reader of results, from a cursor on."""
         while True:
-            url = f"{self.env['NOTIFIER_URL']}/v1/feed?limit=500&wait=10&after={after}"
-            async with self.http.get(url, headers=self._key("APP_KEY")) as answer:
-                page = await answer.json()
+            page = await self._page(after, 10)
             now = time.time()
             for item in page["items"]:
                 self.case_of[item["report_id"]] = item["case_id"]
@@ -84,6 +88,11 @@ class Lives:
             async with self.news:
                 self.news.notify_all()
             after = page["next"] or after
+
+    async def _page(self, after: str, wait: int) -> Any:
+        url = f"{self.env['NOTIFIER_URL']}/v1/feed?limit=500&wait={wait}&after={after}"
+        async with self.http.get(url, headers=self._key("APP_KEY")) as answer:
+            return await answer.json()
 
     def to_dispatch(self) -> list[float]:
         """Seconds from the 202 to the platform's worklist."""
@@ -116,7 +125,7 @@ async def measure(env: Mapping[str, str], seconds: float, rate: float | None) ->
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as http:
         lives = Lives(env, http)
         readers = [asyncio.create_task(lives.platform(code)) for code in PLATFORMS]
-        readers.append(asyncio.create_task(lives.feed()))
+        readers.append(asyncio.create_task(lives.feed(await lives.end_of_feed())))
         until, began = time.monotonic() + seconds, time.monotonic()
 
         async def again_and_again() -> None:
