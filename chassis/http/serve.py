@@ -9,14 +9,12 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from contextlib import suppress
 from functools import reduce
 from operator import or_
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Response
 from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
@@ -71,24 +69,6 @@ def document_topics(
     async def asyncapi() -> Response:
         specification = AsyncAPI(broker, title=title, version=version).to_specification()
         return Response(get_asyncapi_html(specification, try_it_out_path=None), media_type="text/html")
-
-
-async def keep_connected(broker: KafkaBroker, stopping: asyncio.Event) -> None:
-    """Starts the broker's connection, as often as it takes, and stops it in the end: batches in hand are finished."""
-    wait = 0.2
-    while not stopping.is_set():
-        try:
-            await broker.start()
-            log.info("kafka.connected")
-            break
-        except (KafkaError, OSError) as why:
-            log.warning("kafka.away", why=f"{type(why).__name__}: {why}"[:200], again_in_s=round(wait, 1))
-            await broker.stop()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), wait)
-            wait = min(wait * 2, 2)
-    await stopping.wait()
-    await broker.stop()
 
 
 async def run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts: Sequence[Part]) -> None:

@@ -72,11 +72,16 @@ class Consumer:
         self._failed = 0
         self._after()
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the loop last polled."""
+        return asyncio.get_running_loop().time() - self._drain.polled_at
+
     async def check(self) -> str | None:
         """None while the loop polls and its batches succeed, else why not (for `/readyz`)."""
         if self._failed >= 2:
             return f"{self._failed} attempts at one batch have failed"
-        if asyncio.get_running_loop().time() - self._drain.polled_at > SILENT_SECONDS:
+        if self.silent_seconds > SILENT_SECONDS:
             return f"no poll for {SILENT_SECONDS:g} s"
         return None
 

@@ -16,6 +16,9 @@ from aiokafka.errors import IllegalStateError
 
 DRAIN = 8.0
 """Seconds a batch in hand may take when its partitions are revoked; below the group's rebalance time-out."""
+LONGEST_POLL = 5.0
+"""Seconds after which a poll is begun anew, from what is committed. After a broker's restart the client was seen to
+wait for ever for the position of a partition that it had been given; it takes one that is set by hand."""
 WAIT_MS = 200
 """How long one poll waits for records."""
 LINGER_SECONDS = 0.003
@@ -69,11 +72,12 @@ class CarefulPoll:
         self._drain.polled_at = asyncio.get_running_loop().time()
         epoch = self._drain.epoch
         try:
-            if self._astray:
-                await self._put_back()
-            got = await (self._one_by_one(max_records) if self._careful else self._all(max_records))
-        except IllegalStateError:
-            got = {}  # a partition went away under our hands
+            async with asyncio.timeout(LONGEST_POLL):
+                if self._astray:
+                    await self._put_back()
+                got = await (self._one_by_one(max_records) if self._careful else self._all(max_records))
+        except (IllegalStateError, TimeoutError):
+            got = {}  # a partition went away under our hands, or the client waits for what it was told before
             self._astray = True
         if epoch == self._drain.epoch:
             return got

@@ -1,12 +1,14 @@
 """Intake put together: what is read at start, what runs in the process, what `/readyz` asks."""
 
 import asyncio
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from faststream.kafka import KafkaBroker
 
 from chassis.http import serve
 from chassis.http.health import Health
+from chassis.kafka.connection import keep_connected
 from chassis.kafka.producer import Publisher, broker_of
 from chassis.keys import Keys
 from chassis.postgres.pool import Database
@@ -43,15 +45,15 @@ async def serve_intake(settings: IntakeSettings) -> None:
     add_tracking(app, Window(keys, city, database, wait))
     add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), receipt_key))
     serve.document_topics(app, broker, TITLE, _version(), REPORTS.name, REPORTS.kinds.values())
-    for consumer in consume_all(broker, database, wait.woken):
+    consumers = consume_all(broker, database, wait.woken)
+    for consumer in consumers:
         health.add(f"model of {consumer.topic}", consumer.check)
     health.add("kafka", lambda: _answers(broker))
     health.add("postgres", database.check)
     await database.open()
     try:
-        await serve.run(
-            app, settings.host, settings.port, stopping, [lambda s: serve.keep_connected(broker, s), darkroom.keep_open]
-        )
+        parts = (partial(keep_connected, broker, consumers=consumers), darkroom.keep_open)
+        await serve.run(app, settings.host, settings.port, stopping, parts)
     finally:
         await wait.close()
         await darkroom.close()

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from chassis.http.health import Health
-from chassis.http.serve import add_routes, application, document_topics, keep_connected, run
+from chassis.http.serve import add_routes, application, document_topics, run
+from chassis.kafka.connection import keep_connected
 from chassis.kafka.producer import broker_of
 from chassis.kafka.relay import Relay
 from chassis.keys import Keys
@@ -59,7 +60,7 @@ async def serve(settings: NotifierSettings) -> None:
     relay = Relay(settings.database_url, broker, "notifier")
     try:
         await run(app, settings.host, settings.port, stopping, [
-            lambda stopping: keep_connected(broker, stopping), rounds.run, relay.run,
+            lambda stopping: keep_connected(broker, stopping, consumers), rounds.run, relay.run,
         ])  # fmt: skip
     finally:
         await callbacks.close()

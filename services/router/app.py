@@ -9,6 +9,7 @@ from faststream.kafka import KafkaBroker
 
 from chassis.http import serve
 from chassis.http.health import Health
+from chassis.kafka.connection import keep_connected
 from chassis.kafka.producer import broker_of
 from chassis.kafka.relay import Relay
 from chassis.keys import Keys
@@ -54,7 +55,8 @@ async def run(settings: RouterSettings) -> None:
     relay = Relay(settings.database_url, broker, "router")
     health.add("postgres", door.database.check)
     health.add("reports", consumer.check)
-    parts = (partial(serve.keep_connected, broker), partial(ring_due_timers, door), relay.run, door.waking.end)
+    connected = partial(keep_connected, broker, consumers=[consumer])
+    parts = (connected, partial(ring_due_timers, door), relay.run, door.waking.end)
     try:
         await serve.run(application(door, broker, health), settings.host, settings.port, stopping, parts)
     finally:

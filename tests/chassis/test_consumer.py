@@ -13,8 +13,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from chassis.http.serve import keep_connected
 from chassis.kafka.batch import MOST_SPOILED
+from chassis.kafka.connection import keep_connected
 from chassis.kafka.consumer import Aside, Consumer, consume
 from chassis.kafka.envelope import headers_of, open_envelope
 from chassis.kafka.producer import Publisher, Unsent, broker_of

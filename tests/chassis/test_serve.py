@@ -12,7 +12,7 @@ import httpx
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from chassis.http.serve import keep_connected
+from chassis.kafka.connection import keep_connected
 from stack.prepare import ROOT
 from stack.processes import free_port
 
