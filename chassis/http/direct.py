@@ -19,6 +19,11 @@ from chassis.http import metrics, problems
 Call = Callable[..., Awaitable[Response]]
 
 
+def queries(*names: str) -> dict[str, Any]:
+    """What the OpenAPI page says about the query of a plain call, which reads it by itself."""
+    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
+
+
 class Direct:
     """The application with a short way to its plain calls. Make it when every route has been added."""
 

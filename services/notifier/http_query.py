@@ -1,15 +1,9 @@
 """What stands in a query: read by hand, so that every refusal names the field and a stable reason."""
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from chassis.http.problems import Problem
-
-
-def queries(*names: str) -> dict[str, Any]:
-    """What the OpenAPI page says about query parameters."""
-    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
 def whole_number(field: str, text: str | None, least: int, most: int, otherwise: int) -> int:

@@ -5,13 +5,14 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from chassis.http.direct import queries
 from chassis.http.problems import Problem
 from services.router import ledger_reads
 from services.router.act import Door
 from services.router.case import Case
 from services.router.case_answer import case_answer, explained
 from services.router.http_acts import case_id_from, unknown_case
-from services.router.http_queries import one_of, page_size, position, queries
+from services.router.http_queries import one_of, page_size, position
 from services.router.ledger_reads import Page, Wanted
 from services.router.transitions import ALLOWED
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis import receipts
+from chassis.http.direct import queries
 from chassis.http.problems import FieldError, Problem
 from chassis.postgres.horizon import look_soon
 from services.router import ledger_reads
@@ -30,7 +31,7 @@ from services.router.http_acts import (
     read_body,
     respond,
 )
-from services.router.http_queries import one_of, page_size, position, queries, seconds
+from services.router.http_queries import one_of, page_size, position, seconds
 
 LONGEST_WAIT = 30
 MOST_AT_ONCE = 100

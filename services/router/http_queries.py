@@ -1,18 +1,12 @@
 """Query parameters of the router's reads: checked one by one, and documented."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import Request
 
 from chassis.http.problems import Problem
 
 LARGEST_PAGE = 200
-
-
-def queries(*names: str) -> dict[str, Any]:
-    """What the OpenAPI page says about query parameters."""
-    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
 def one_of(request: Request, name: str, allowed: Sequence[str]) -> str | None:

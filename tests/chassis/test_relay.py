@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from prometheus_client import REGISTRY
@@ -19,6 +18,7 @@ from chassis.kafka.producer import Unsent, broker_of
 from chassis.kafka.relay import MOST_ROWS, Relay
 from chassis.postgres import outbox
 from chassis.postgres.pool import Connection, Database
+from tests.topics import whole_topic
 
 TUESDAY_NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NAMES = uuid.UUID("0b8c6c1e-2f0e-5a52-9a65-0e7b0f5f4c11")
@@ -75,18 +75,7 @@ class Outbox:
 
     async def published(self) -> list[Any]:
         """Everything that is on the topic now; in order within each partition."""
-        reader = AIOKafkaConsumer(self.name, bootstrap_servers=self.kafka, auto_offset_reset="earliest")
-        await reader.start()
-        found: list[Any] = []
-        try:
-            ends = await reader.end_offsets(reader.assignment())
-            async with asyncio.timeout(PATIENCE):
-                while [p for p, end in ends.items() if await reader.position(p) < end]:
-                    for records in (await reader.getmany(timeout_ms=100)).values():
-                        found += records
-        finally:
-            await reader.stop()
-        return found
+        return await whole_topic(self.kafka, self.name)
 
 
 class Between:

@@ -1,6 +1,5 @@
 """Parked records on a real Kafka: listed in their order, and put back byte for byte."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -8,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from chassis.kafka.parking import Aside, Parking
 from chassis.kafka.producer import broker_of
 from stack import parked
+from tests.topics import whole_topic
 
-PATIENCE = 20.0
 Headers = list[tuple[str, bytes]]
 ODD: list[tuple[bytes, bytes, Headers]] = [
     (b"key-1", b'{"text":"\xe8\xbf\x8e\xe6\xb3\xbd"}', [("ce_id", b"1"), ("ce_type", b"trial.made")]),
@@ -42,18 +41,7 @@ class Trial:
 
     async def records(self) -> list[Any]:
         """Everything that is on the topic now."""
-        reader = AIOKafkaConsumer(self.topic, bootstrap_servers=self.kafka, auto_offset_reset="earliest")
-        await reader.start()
-        found: list[Any] = []
-        try:
-            ends = await reader.end_offsets(reader.assignment())
-            async with asyncio.timeout(PATIENCE):
-                while [p for p, end in ends.items() if await reader.position(p) < end]:
-                    for records in (await reader.getmany(timeout_ms=100)).values():
-                        found += records
-        finally:
-            await reader.stop()
-        return found
+        return await whole_topic(self.kafka, self.topic)
 
     async def park(self, records: Sequence[Any], reason: str, group: str = "one") -> None:
         for record in records:
