@@ -8,20 +8,23 @@ from uuid import UUID
 
 from pydantic import Field
 
-from schemas.events import CaseNumber, CategoryCode, DistrictCode, Event, Instant, Named, Place, PlatformCode, by_kind
-
-Stage = Literal["accept", "handle", "check", "reply"]
-Step = Literal["warning", "due", "twice", "thrice"]
-Actor = str
-"""Who did it: `router`, `clock`, `report:<report_id>`, `platform:<code>`, `centre:<client>`."""
-
-
-class CaseEvent(Event):
-    """What all events of a case share."""
-
-    case_id: UUID
-    seq: int = Field(ge=1)
-    by: Actor
+from schemas.case_event import Actor as Actor
+from schemas.case_event import CaseEvent as CaseEvent
+from schemas.case_event import ClockKind as ClockKind
+from schemas.case_event import Limit as Limit
+from schemas.case_event import Request as Request
+from schemas.case_event import Stage as Stage
+from schemas.case_event import Step as Step
+from schemas.case_moves import CaseDisputed as CaseDisputed
+from schemas.case_moves import CaseDisputeRefused as CaseDisputeRefused
+from schemas.case_moves import CaseLinked as CaseLinked
+from schemas.case_moves import CaseRated as CaseRated
+from schemas.case_moves import CaseRequested as CaseRequested
+from schemas.case_moves import CaseRequestRefused as CaseRequestRefused
+from schemas.case_moves import CaseRescheduled as CaseRescheduled
+from schemas.case_moves import CaseUnlinked as CaseUnlinked
+from schemas.case_moves import CaseVoided as CaseVoided
+from schemas.events import CaseNumber, CategoryCode, DistrictCode, Instant, Named, Place, PlatformCode, by_kind
 
 
 class CaseOpened(CaseEvent):
@@ -43,6 +46,8 @@ class CaseJoined(CaseEvent):
     report_id: UUID
     text: str = ""
     media: tuple[str, ...] = ()
+    category: CategoryCode | None = None
+    place: Place | None = None
 
 
 class CaseHeld(CaseEvent):
@@ -70,7 +75,11 @@ class CaseFiled(CaseEvent):
 
 
 class CaseDispatched(CaseEvent):
-    """Given to one platform. `rule` chose it; `candidates` are the platforms in order, the taken one among them."""
+    """Given to one platform. `rule` chose it; `candidates` are the platforms in order, the taken one among them.
+
+    `limit` is what `deadline` was made of; `provisional`: a day before it has no published calendar yet. `final`: the
+    centre arbitrated, the platform may not return it.
+    """
 
     kind: ClassVar[str] = "case.dispatched"
     generation: int = Field(ge=1)
@@ -80,6 +89,10 @@ class CaseDispatched(CaseEvent):
     accept_by: Instant
     deadline: Instant
     city_version: str
+    owner: str | None = None
+    limit: Limit | None = None
+    provisional: bool = False
+    final: bool = False
 
 
 class CaseAccepted(CaseEvent):
@@ -101,21 +114,23 @@ class CaseReturned(CaseEvent):
 
 
 class CaseExtended(CaseEvent):
-    """The deadline moved, before it was over."""
+    """The centre granted one original limit more, before the deadline was over."""
 
     kind: ClassVar[str] = "case.extended"
     generation: int = Field(ge=1)
     deadline: Instant
     reason: str
+    provisional: bool = False
 
 
 class CaseSuspended(CaseEvent):
-    """The clock stands still until `until`."""
+    """The clock stands still until `until`; then `left` of the limit's clock is left (null: not known)."""
 
     kind: ClassVar[str] = "case.suspended"
     generation: int = Field(ge=1)
     until: Instant
     reason: str
+    left: float | None = Field(default=None, ge=0)
 
 
 class CaseResumed(CaseEvent):
@@ -124,6 +139,7 @@ class CaseResumed(CaseEvent):
     kind: ClassVar[str] = "case.resumed"
     generation: int = Field(ge=1)
     deadline: Instant
+    provisional: bool = False
 
 
 class CaseEscalated(CaseEvent):
@@ -138,7 +154,11 @@ class CaseEscalated(CaseEvent):
 
 
 class CaseHandled(CaseEvent):
-    """The platform says that it is done, with words and photos; not yet checked."""
+    """The platform says that it is done, with words and photos; not yet checked.
+
+    `findings` say why the centre must look. `spent_s`: seconds of the limit's own clock since the dispatch, suspensions
+    apart.
+    """
 
     kind: ClassVar[str] = "case.handled"
     generation: int = Field(ge=1)
@@ -146,6 +166,7 @@ class CaseHandled(CaseEvent):
     text: str
     media: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    spent_s: int | None = Field(default=None, ge=0)
 
 
 class CaseReworked(CaseEvent):
@@ -157,12 +178,17 @@ class CaseReworked(CaseEvent):
 
 
 class CaseClosed(CaseEvent):
-    """Nothing more will be done. `reply` and `media` are what the citizens are told and shown."""
+    """Nothing more will be done. `reply` and `media` are what the citizens are told and shown.
+
+    `forced`: the centre ended it without a handling, for `reason`.
+    """
 
     kind: ClassVar[str] = "case.closed"
     outcome: Literal["closed", "closed_undone"] = "closed"
     reply: str
     media: tuple[str, ...] = ()
+    forced: bool = False
+    reason: str = ""
 
 
 class CaseReopened(CaseEvent):
@@ -176,4 +202,6 @@ class CaseReopened(CaseEvent):
 KINDS = by_kind(
     CaseOpened, CaseJoined, CaseHeld, CaseDeclined, CaseFiled, CaseDispatched, CaseAccepted, CaseReturned,
     CaseExtended, CaseSuspended, CaseResumed, CaseEscalated, CaseHandled, CaseReworked, CaseClosed, CaseReopened,
+    CaseRequested, CaseRequestRefused, CaseRescheduled, CaseUnlinked, CaseLinked, CaseDisputed, CaseDisputeRefused,
+    CaseVoided, CaseRated,
 )  # fmt: skip

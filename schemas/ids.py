@@ -18,6 +18,11 @@ def case_id_of(report_id: UUID) -> UUID:
     return uuid5(_CASE, str(report_id))
 
 
+def unlinked_case_id_of(case_id: UUID, seq: int) -> UUID:
+    """The case that a report opens when event `seq` takes it out of the case it had joined."""
+    return uuid5(_CASE, f"{case_id}\n{seq}")
+
+
 def event_id_of(subject: UUID, kind: str, seq: int = 0) -> UUID:
     """`ce_id` of an event: its subject (report or case), its type and, for a case, its number in the case."""
     return uuid5(_EVENT, f"{subject}\n{kind}\n{seq}")
