@@ -1,12 +1,52 @@
-"""The side moves of a case: requests and their answers, disputes, links, a moved calendar, voiding, rating."""
+"""The side moves of a case: its clock extended, suspended, moved; requests, disputes, links, voiding, rating."""
 
 from typing import ClassVar
 from uuid import UUID
 
 from pydantic import Field
 
-from schemas.case_event import CaseEvent, Request
+from schemas.case_event import CaseEvent, Request, Stage, Step
 from schemas.events import Instant, Named
+
+
+class CaseExtended(CaseEvent):
+    """The centre granted one original limit more, before the deadline was over."""
+
+    kind: ClassVar[str] = "case.extended"
+    generation: int = Field(ge=1)
+    deadline: Instant
+    reason: str
+    provisional: bool = False
+
+
+class CaseSuspended(CaseEvent):
+    """The clock stands still until `until`; then `left` of the limit's clock is left (null: not known)."""
+
+    kind: ClassVar[str] = "case.suspended"
+    generation: int = Field(ge=1)
+    until: Instant
+    reason: str
+    left: float | None = Field(default=None, ge=0)
+
+
+class CaseResumed(CaseEvent):
+    """The clock runs again, towards a new deadline."""
+
+    kind: ClassVar[str] = "case.resumed"
+    generation: int = Field(ge=1)
+    deadline: Instant
+    provisional: bool = False
+
+
+class CaseEscalated(CaseEvent):
+    """Pressed for: by the clock, at a step of a stage, or by the centre (`stage` and `step` null, `reason` given)."""
+
+    kind: ClassVar[str] = "case.escalated"
+    generation: int = Field(ge=0)
+    stage: Stage | None = None
+    step: Step | None = None
+    deadline: Instant | None = None
+    reason: str = ""
 
 
 class CaseRequested(CaseEvent):

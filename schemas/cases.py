@@ -17,11 +17,15 @@ from schemas.case_event import Stage as Stage
 from schemas.case_event import Step as Step
 from schemas.case_moves import CaseDisputed as CaseDisputed
 from schemas.case_moves import CaseDisputeRefused as CaseDisputeRefused
+from schemas.case_moves import CaseEscalated as CaseEscalated
+from schemas.case_moves import CaseExtended as CaseExtended
 from schemas.case_moves import CaseLinked as CaseLinked
 from schemas.case_moves import CaseRated as CaseRated
 from schemas.case_moves import CaseRequested as CaseRequested
 from schemas.case_moves import CaseRequestRefused as CaseRequestRefused
 from schemas.case_moves import CaseRescheduled as CaseRescheduled
+from schemas.case_moves import CaseResumed as CaseResumed
+from schemas.case_moves import CaseSuspended as CaseSuspended
 from schemas.case_moves import CaseUnlinked as CaseUnlinked
 from schemas.case_moves import CaseVoided as CaseVoided
 from schemas.events import CaseNumber, CategoryCode, DistrictCode, Instant, Named, Place, PlatformCode, by_kind
@@ -111,46 +115,6 @@ class CaseReturned(CaseEvent):
     platform: Named
     reason: str
     note: str = ""
-
-
-class CaseExtended(CaseEvent):
-    """The centre granted one original limit more, before the deadline was over."""
-
-    kind: ClassVar[str] = "case.extended"
-    generation: int = Field(ge=1)
-    deadline: Instant
-    reason: str
-    provisional: bool = False
-
-
-class CaseSuspended(CaseEvent):
-    """The clock stands still until `until`; then `left` of the limit's clock is left (null: not known)."""
-
-    kind: ClassVar[str] = "case.suspended"
-    generation: int = Field(ge=1)
-    until: Instant
-    reason: str
-    left: float | None = Field(default=None, ge=0)
-
-
-class CaseResumed(CaseEvent):
-    """The clock runs again, towards a new deadline."""
-
-    kind: ClassVar[str] = "case.resumed"
-    generation: int = Field(ge=1)
-    deadline: Instant
-    provisional: bool = False
-
-
-class CaseEscalated(CaseEvent):
-    """Pressed for: by the clock, at a step of a stage, or by the centre (`stage` and `step` null, `reason` given)."""
-
-    kind: ClassVar[str] = "case.escalated"
-    generation: int = Field(ge=0)
-    stage: Stage | None = None
-    step: Step | None = None
-    deadline: Instant | None = None
-    reason: str = ""
 
 
 class CaseHandled(CaseEvent):

@@ -18,9 +18,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 MAY_IMPORT |= {f"services/{s}": (f"services.{s}.", "schemas.", "chassis.") for s in SERVICES}
 NOT_PURE = {
     "app", "__main__", "settings", "city", "consumers", "rounds", "act", "ledger", "ledger_reads", "read_model",
-    "contact", "darkroom", "photo_store", "callback", "sms",
+    "contact", "darkroom", "photo_store", "callback", "sms", "waking", "rehearse", "recount",
 }  # fmt: skip
-IMPURE_PREFIXES = ("http", "ledger", "read_model", "darkroom")
+IMPURE_PREFIXES = ("http", "ledger", "read_model", "darkroom", "rounds")
 OUTSIDE = {
     "aiokafka",
     "asyncio",

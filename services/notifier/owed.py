@@ -9,28 +9,47 @@ from schemas.cases import (
     CaseClosed,
     CaseDeclined,
     CaseDispatched,
+    CaseDisputed,
+    CaseDisputeRefused,
     CaseEscalated,
     CaseEvent,
+    CaseExtended,
     CaseFiled,
     CaseJoined,
+    CaseLinked,
     CaseOpened,
     CaseReopened,
+    CaseRequestRefused,
+    CaseRescheduled,
+    CaseResumed,
+    CaseReturned,
     CaseReworked,
     CaseSuspended,
+    CaseUnlinked,
+    CaseVoided,
 )
 from schemas.events import Named
 from schemas.ids import notice_id_of
 
-TO_EVERY_REPORTER = (CaseFiled, CaseDeclined, CaseSuspended, CaseClosed, CaseReopened)
-TO_THE_PLATFORM = (CaseDispatched, CaseEscalated, CaseReworked)
-RESULTS = frozenset({CaseClosed.kind, CaseDeclined.kind})
+TO_EVERY_REPORTER = (CaseFiled, CaseDeclined, CaseSuspended, CaseClosed, CaseReopened, CaseVoided)
+TO_ONE_REPORTER = (CaseJoined, CaseUnlinked, CaseDisputed)
+TO_THE_PLATFORM = (
+    CaseDispatched, CaseEscalated, CaseReworked, CaseExtended, CaseSuspended, CaseResumed, CaseRescheduled,
+    CaseRequestRefused,
+)  # fmt: skip
+PRESSED_STAGES = (None, "accept", "handle")
+"""Pressing that the platform hears of: by the centre, or by a clock of its own; check and reply are the centre's."""
+RESULTS = frozenset({CaseClosed.kind, CaseDeclined.kind, CaseVoided.kind})
 """Events worth a text message."""
-TOLD = frozenset(model.kind for model in (*TO_EVERY_REPORTER, *TO_THE_PLATFORM, CaseJoined))
+TOLD = frozenset(model.kind for model in (*TO_EVERY_REPORTER, *TO_ONE_REPORTER, *TO_THE_PLATFORM, CaseDisputeRefused))
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What must be remembered of a case to know who is to be told: nothing but its events makes it."""
+    """What must be remembered of a case to know who is to be told: nothing but its events makes it.
+
+    `reports` are those that are about it now, `platform` is who has it now, or had it last.
+    """
 
     case_id: UUID
     seq: int = 0
@@ -78,27 +97,47 @@ class Notice:
 
 def follow(case: Case, event: CaseEvent) -> Case:
     """The case after its next event."""
-    case = replace(case, seq=event.seq)
+    case = replace(case, seq=event.seq, reports=_reports_after(case.reports, event))
     match event:
-        case CaseOpened(report_id=report_id) | CaseJoined(report_id=report_id):
-            return case if report_id in case.reports else replace(case, reports=(*case.reports, report_id))
         case CaseFiled(case_number=case_number):
             return replace(case, case_number=case_number)
         case CaseDispatched(platform=platform):
             return replace(case, platform=platform)
+        case CaseReturned() | CaseLinked():
+            return replace(case, platform=None)
     return case
+
+
+def _reports_after(reports: tuple[UUID, ...], event: CaseEvent) -> tuple[UUID, ...]:
+    match event:
+        case CaseOpened(report_id=report_id) | CaseJoined(report_id=report_id):
+            return reports if report_id in reports else (*reports, report_id)
+        case CaseUnlinked(report_id=report_id):
+            return tuple(other for other in reports if other != report_id)
+        case CaseLinked():
+            return ()  # each has joined the other case, which tells them so
+    return reports
 
 
 def reporters_owed(case: Case, event: CaseEvent) -> tuple[UUID, ...]:
     """The reports whose citizens hear of `event`, `case` being the case after it."""
-    if isinstance(event, CaseJoined):
+    if isinstance(event, TO_ONE_REPORTER):
         return (event.report_id,)
+    if isinstance(event, CaseDisputeRefused):
+        return event.report_ids
     return case.reports if isinstance(event, TO_EVERY_REPORTER) else ()
 
 
 def platform_owed(case: Case, event: CaseEvent) -> str | None:
-    """The platform whose own system hears of `event`."""
-    return case.platform.code if case.platform and isinstance(event, TO_THE_PLATFORM) else None
+    """The platform whose own system hears of `event`, `case` being the case after it.
+
+    Of a case without reports nobody hears: a notice stands under one.
+    """
+    if not (case.platform and case.reports and isinstance(event, TO_THE_PLATFORM)):
+        return None
+    if isinstance(event, CaseEscalated) and event.stage not in PRESSED_STAGES:
+        return None
+    return case.platform.code
 
 
 def lane_of(client: str, name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
-from schemas.cases import CaseClosed, CaseDeclined, CaseEvent
+from schemas.cases import CaseClosed, CaseDeclined, CaseEvent, CaseVoided
 from schemas.events import Named, Words
 
 FIELDS = frozenset({"case_number", "platform", "deadline", "until", "reason", "reply"})
@@ -50,12 +50,18 @@ def word(event: CaseEvent, case_number: str | None, platform: Named | None, word
 
 
 def reply_of(event: CaseEvent) -> dict[str, Any] | None:
-    """The city's answer as the feed tells it, None while there is none. `outcome`: closed, closed_undone, declined."""
+    """The city's answer as the feed tells it, None while there is none.
+
+    `outcome`: closed, closed_undone, declined, void. The answer to a dispute is in the words alone: the result is still
+    that of the closing which the centre stands by.
+    """
     match event:
         case CaseClosed(reply=text, media=media, outcome=outcome):
             return {"at": _wire(event.at), "text": text, "media": list(media), "outcome": outcome}
         case CaseDeclined(reply=text):
             return {"at": _wire(event.at), "text": text, "media": [], "outcome": "declined"}
+        case CaseVoided(reply=text):
+            return {"at": _wire(event.at), "text": text, "media": [], "outcome": "void"}
     return None
 
 

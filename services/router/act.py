@@ -1,6 +1,5 @@
 """The one path: lock, decide, append, commit. Whoever asks, for one case or for hundreds, comes through here."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,49 +11,19 @@ from chassis.keys import Keys
 from chassis.logs import log
 from chassis.postgres.pool import Connection, Database
 from chassis.postgres.together import Write, write_together
-from schemas.cases import CaseDispatched
-from services.router import ledger, ledger_reports
-from services.router.case import Case, evolve
+from schemas.cases import CaseDispatched, CaseResumed
+from services.router import ledger, ledger_evidence, ledger_reports
+from services.router.accountability import accounts_of
+from services.router.case import Case
 from services.router.case_number import case_number
 from services.router.city import City
-from services.router.commands import Command, File, Join, Open, Refusal, Ring
+from services.router.commands import ClockAct, Command, Handle, Join, Open, Refusal
+from services.router.commands_of_centre import File
 from services.router.decide import Events, decide
+from services.router.evolve import evolve
 from services.router.opening import number_district
-from services.router.timers import Timer, next_timers
-
-
-class Waking:
-    """Tells those who wait for work of a platform that a transaction in this process gave it some."""
-
-    def __init__(self) -> None:
-        self._given: set[str] = set()
-        self._waiting: dict[str, asyncio.Event] = {}
-        self.ended = False
-
-    def give(self, platform: str) -> None:
-        """To be told at the next `tell`, after the commit; telling too much does no harm."""
-        self._given.add(platform)
-
-    def tell(self) -> None:
-        """Wakes all who wait for what was given."""
-        given, self._given = self._given, set()
-        for platform in given & self._waiting.keys():
-            self._waiting.pop(platform).set()
-
-    async def end(self, stopping: asyncio.Event) -> None:
-        """Lets everybody go as soon as the process is told to stop."""
-        await stopping.wait()
-        self.ended = True
-        self._given |= self._waiting.keys()
-        self.tell()
-
-    async def wait(self, platform: str, seconds: float) -> bool:
-        """Whether the platform was given something within `seconds`."""
-        event = self._waiting.setdefault(platform, asyncio.Event())
-        try:
-            return await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return False
+from services.router.timers import next_timers
+from services.router.waking import Waking
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +40,11 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One command to one case."""
+    """One command to one case. With `seq`, only if that is still the number of the case's last event."""
 
     case_id: UUID
     command: Command
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,47 +75,59 @@ async def act(
         kept = await ledger.lock(connection, [ask.case_id for ask in asks if not isinstance(ask.command, Open)])
     drafts: dict[UUID, ledger.Draft] = {}
     outcomes = []
-    for ask in await _numbered(connection, asks, kept, at, door.city):
+    for ask in await _completed(connection, asks, kept, at, door.city):
         if ask.case_id not in drafts:
             old = kept.get(ask.case_id)
             drafts[ask.case_id] = ledger.Draft(old, old.case if old else None)
         outcomes.append(_decided(drafts[ask.case_id], ask, at, door))
     faults.reach("router.decided")
     for draft in drafts.values():
-        draft.timers = timers_of(draft.case, door.city)
+        draft.timers = next_timers(draft.case, door.city) if draft.case else ()
     await write_together(connection, [*ledger.writes(list(drafts.values())), *also(outcomes)])
     return outcomes
 
 
-def timers_of(case: Case | None, city: City) -> tuple[Timer, ...]:
-    """The timers that must stand for `case` now."""
-    if case is None:
-        return ()
-    return next_timers(case, city.accept_clock, city.handle_clock(case.category), city.calendar)
-
-
 def _decided(draft: ledger.Draft, ask: Ask, at: datetime, door: Door) -> Outcome:
-    answer = decide(draft.case, ask.command, at, door.city)
+    answer = _answer(draft.case, ask, at, door.city)
     if isinstance(answer, Refusal):
         _remember(draft, ask, answer, at)
         return Outcome(draft.case, answer)
     for event in answer:
-        draft.case = evolve(draft.case, event)
+        before, draft.case = draft.case, evolve(draft.case, event)
+        draft.accounts |= {account.generation: account for account in accounts_of(before, draft.case, event)}
         draft.lines.append(event)
-        if isinstance(event, CaseDispatched):
-            door.waking.give(event.platform.code)
+        if isinstance(event, CaseDispatched | CaseResumed) and draft.case.platform is not None:
+            door.waking.give(draft.case.platform.code)
     return Outcome(draft.case, answer)
+
+
+def _answer(case: Case | None, ask: Ask, at: datetime, city: City) -> Events | Refusal:
+    if case is not None and ask.seq is not None and ask.seq != case.seq:
+        return Refusal("changed_meanwhile")
+    return decide(case, ask.command, at, city)
 
 
 def _remember(draft: ledger.Draft, ask: Ask, refusal: Refusal, at: datetime) -> None:
     name = type(ask.command).__name__.lower()
     log.info("act.refused", case_id=str(ask.case_id), command=name, reason=refusal.reason)
-    if refusal.reason == "unknown_case" or isinstance(ask.command, Ring | Join):
+    if refusal.reason == "unknown_case" or isinstance(ask.command, ClockAct | Join):
         return
     if refusal.reason == "older_generation":
         faults.reach("router.superseded")
     generation = getattr(ask.command, "generation", None)
     draft.lines.append(ledger.Refused(at, ask.command.by, name, refusal.reason, generation))
+
+
+async def _completed(
+    connection: Connection, asks: Sequence[Ask], kept: dict[UUID, ledger.Kept], at: datetime, city: City
+) -> Sequence[Ask]:
+    """The asks with what only the ledger knows: case numbers, and what other cases have shown and said."""
+    asks = await _numbered(connection, asks, kept, at, city)
+    handles = [(ask.case_id, ask.command) for ask in asks if isinstance(ask.command, Handle)]
+    if not handles:
+        return asks
+    known = iter(await ledger_evidence.informed(connection, handles, at, city.checking.text_reuse))
+    return [replace(ask, command=next(known)) if isinstance(ask.command, Handle) else ask for ask in asks]
 
 
 async def _numbered(
@@ -161,6 +143,6 @@ async def _numbered(
         if district is not None and isinstance(ask.command, Open | File):
             number = case_number(district, day, following[district, day])
             following[district, day] += 1
-            ask = Ask(ask.case_id, replace(ask.command, case_number=number))
+            ask = replace(ask, command=replace(ask.command, case_number=number))
         numbered.append(ask)
     return numbered

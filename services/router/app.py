@@ -15,11 +15,25 @@ from chassis.kafka.relay import Relay
 from chassis.keys import Keys
 from chassis.postgres.pool import Database
 from schemas.topics import CASES
-from services.router import consumers, http_cases, http_centre, http_platforms
-from services.router.act import Door, Waking
+from services.router import (
+    consumers,
+    http_accountability,
+    http_cases,
+    http_centre,
+    http_desk,
+    http_links,
+    http_platforms,
+    http_worklist,
+)  # fmt: skip
+from services.router.act import Door
 from services.router.city import read_city
 from services.router.rounds import ring_due_timers
+from services.router.rounds_calendar import follow_calendar
 from services.router.settings import RouterSettings
+from services.router.waking import Waking
+
+EDGES = (http_worklist, http_platforms, http_desk, http_centre, http_links, http_accountability, http_cases)
+"""In the order in which paths are tried: `/v1/cases/{case_id}` comes last."""
 
 VERSION = "1.0.0"
 TITLE = "suishoupai router"
@@ -40,8 +54,8 @@ def door_of(settings: RouterSettings) -> Door:
 def application(door: Door, broker: KafkaBroker, health: Health) -> FastAPI:
     """The HTTP side."""
     app = serve.application(TITLE, VERSION, "Cases: one problem, one platform at a time, one answer.", health)
-    for routes in (http_platforms.routes, http_centre.routes, http_cases.routes):
-        serve.add_routes(app, routes(door))
+    for edge in EDGES:
+        serve.add_routes(app, edge.routes(door))
     serve.document_topics(app, broker, TITLE, VERSION, CASES.name, CASES.kinds.values())
     return app
 
@@ -56,7 +70,7 @@ async def run(settings: RouterSettings) -> None:
     health.add("postgres", door.database.check)
     health.add("reports", consumer.check)
     connected = partial(keep_connected, broker, consumers=[consumer])
-    parts = (connected, partial(ring_due_timers, door), relay.run, door.waking.end)
+    parts = (connected, partial(ring_due_timers, door), partial(follow_calendar, door), relay.run, door.waking.end)
     try:
         await serve.run(application(door, broker, health), settings.host, settings.port, stopping, parts)
     finally:

@@ -15,49 +15,88 @@ def local(at: datetime | None, city: City) -> str | None:
 
 
 def case_answer(case: Case, city: City) -> dict[str, Any]:
-    """The case as it now is."""
-    place = case.place
+    """The case as it now is. Its `seq` is its ETag."""
     return {
         "case_id": str(case.case_id),
         "case_number": case.case_number,
         "state": case.state,
         "waits_for": case.waits_for or None,
+        "waits_since": local(case.waits_since, city),
         "generation": case.generation,
         "seq": case.seq,
         "category": case.category,
         "category_name": city.category_names.get(case.category or ""),
         "text": case.text,
-        "place": {
-            "lon": place.lon, "lat": place.lat, "system": place.system, "address": place.address,
-            "district": case.district,
-        },
+        "place": _place(case),
         "media": list(case.media),
         "reports": len(case.reports),
         "platform": case.platform.model_dump() if case.platform else None,
         "opened_at": local(case.opened_at, city),
-        "accept_by": local(case.accept_by, city),
-        "deadline": local(case.deadline, city),
+        **_clocks(case, city),
+        "requested": _requested(case, city),
+        "returns": len(case.returned_by),
+        "final": case.final,
         "reworks": case.reworks,
-        "handling": {"text": case.handling, "media": list(case.handling_media), "findings": list(case.findings)}
-        if case.handling
-        else None,
-        "reply": {"at": local(case.closed_at, city), "text": case.reply, "media": list(case.reply_media)}
-        if case.closed_at
-        else None,
+        "linked_to": str(case.linked_to) if case.linked_to else None,
+        **_results(case, city),
+    }
+
+
+def for_the_centre(case: Case) -> dict[str, Any]:
+    """What platforms do not see: who reported, in order, who disputes, and what marks they gave."""
+    return {
+        "report_ids": [str(report_id) for report_id in case.reports],
+        "disputed_by": [str(report_id) for report_id in case.disputed_by],
+        "ratings": [{"report_id": str(report_id), "stars": stars} for report_id, stars in case.ratings],
+        "returned_by": list(case.returned_by),
+    }
+
+
+def light_of(case: Case) -> str | None:
+    """green, yellow from the warning on, red from the deadline on (process.md section 2); None while nothing runs."""
+    if case.state not in ("dispatched", "accepted"):
+        return None
+    steps = {step for stage, step in case.fired if stage == "handle"}
+    return "red" if "due" in steps else "yellow" if steps else "green"
+
+
+def _place(case: Case) -> dict[str, Any]:
+    place = case.place
+    return {
+        "lon": place.lon, "lat": place.lat, "system": place.system, "address": place.address,
+        "district": case.district,
     }  # fmt: skip
 
 
-def explained(case: Case, city: City) -> dict[str, Any]:
-    """Why this platform: rule, version of the city pack, what went in, and the candidates not taken."""
-    taken = case.platform.code if case.platform else None
-    deadline = case.deadline
+def _clocks(case: Case, city: City) -> dict[str, Any]:
     return {
-        "rule": case.rule or None,
-        "city_version": case.city_version,
-        "inputs": {"category": case.category, "district": case.district},
-        "candidates": [{"code": code, "name": city.platforms.get(code)} for code in case.candidates],
-        "taken": taken,
-        "not_taken": [code for code in case.candidates if code != taken],
-        "returned_by": list(case.returned_by),
-        "deadline_provisional": deadline is not None and city.calendar.is_provisional(case.changed_at, deadline),
+        "accept_by": local(case.accept_by, city),
+        "deadline": local(case.deadline, city),
+        "original_deadline": local(case.original_deadline, city),
+        "deadline_provisional": case.provisional,
+        "light": light_of(case),
+        "escalated": [{"stage": stage, "step": step} for stage, step in case.fired],
+        "escalations": case.escalations,
+        "extensions": case.extensions,
+        "suspended_until": local(case.suspended_until, city),
+    }
+
+
+def _requested(case: Case, city: City) -> dict[str, Any] | None:
+    asked = case.requested
+    if asked is None:
+        return {"request": "dispute"} if case.disputed_by else None
+    return {
+        "request": asked.request, "reason": asked.reason, "note": asked.note, "at": local(asked.at, city),
+        "until": local(asked.until, city),
+    }  # fmt: skip
+
+
+def _results(case: Case, city: City) -> dict[str, Any]:
+    handling = {"text": case.handling, "media": list(case.handling_media), "findings": list(case.findings)}
+    reply = {"at": local(case.closed_at, city), "text": case.reply, "media": list(case.reply_media)}
+    return {
+        "handling": {**handling, "at": local(case.handled_at, city)} if case.handling else None,
+        "reply": reply if case.closed_at and case.state != "linked" else None,
+        "forced": case.forced,
     }

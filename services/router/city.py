@@ -1,71 +1,69 @@
 """What the router needs of the city pack: read once at start, checked row by row, then frozen."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
-from chassis.pack import PackError, Row, read_table, split_list, version_of
-from services.router.clocks import Clock, ClockKind, Period, WorkingCalendar
-from services.router.platform_choice import DISTRICT, Rule, Rules
+from chassis.pack import PackError, read_table, split_list, version_of
+from services.router.city_calendar import read_calendar
+from services.router.city_rows import (
+    CategoryRow,
+    PlatformRow,
+    Policies,
+    PolicyRow,
+    ReasonRow,
+    SpecialItemRow,
+    SynonymRow,
+    fits,
+)
+from services.router.city_rules import read_rules
+from services.router.clocks import Clock, WorkingCalendar
+from services.router.platform_choice import Rules
 from services.router.same_problem import Nearness
 
 _DROPPED = Clock("work_day", 1)
 
 
-class _Platform(Row):
-    code: str
-    name: str
-    kind: Literal["district", "zone", "department", "utility", "enterprise"]
-    group: str
-    district: str | None
-    basis: str | None
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Which reports file themselves, and what screening found that holds one all the same."""
+
+    self_filing: tuple[str, ...]
+    hold_findings: frozenset[str]
 
 
-class _Rule(Row):
-    rule: str
-    category: str
-    district: str
-    owner: str
-    platform: str
-    fallback: str | None
-    note: str | None
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """What is asked of a handling, and which of them the centre looks at."""
+
+    photo_categories: tuple[str, ...]
+    shares: tuple[tuple[str, float], ...]
+    photo_far_m: float
+    text_reuse: timedelta
+    receipt_lifetime: timedelta
+
+    def needs_after_photo(self, category: str) -> bool:
+        """Whether handling a case of this category must be shown by a photo."""
+        return any(fits(pattern, category) for pattern in self.photo_categories)
+
+    def share(self, category: str) -> float:
+        """The share of handlings of this category that the centre checks whatever they look like."""
+        return next((share for pattern, share in self.shares if fits(pattern, category)), 0.0)
 
 
-class _Category(Row):
-    code: str
-    class_code: str
-    class_name: str
-    name: str
-    clock: ClockKind
-    amount: int
-    basis: str | None
-    tiers: str | None
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The centre's own clocks, and how often and how long a platform may be given more time."""
 
-
-class _SpecialItem(Row):
-    code: str
-    name: str
-    clock: ClockKind
-    amount: int
-    reward_fen_min: int
-    reward_fen_max: int
-    basis: str | None
-
-
-class _Day(Row):
-    kind: Literal["period", "holiday", "workday"]
-    first: date
-    last: date | None
-    value: str | None
-    note: str | None
-
-
-class _Policy(Row):
-    name: str
-    value: str
-    note: str | None
+    accept: Clock
+    check: Clock
+    reply: Clock
+    most_returns: int
+    most_extensions: int
+    longest_suspension: timedelta
+    dispute_window: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,116 +77,103 @@ class City:
     clocks: Mapping[str, Clock]
     """Category to the clock of its handling."""
     category_names: Mapping[str, str]
+    district_names: Mapping[str, str]
+    synonyms: Mapping[str, tuple[str, ...]]
+    """Category to what citizens say for it, its name first."""
+    reasons: Mapping[tuple[str, str], str]
+    """(act, code) to the words of a reason."""
     calendar: WorkingCalendar
-    accept_clock: Clock
-    most_returns: int
-    dispute_window: timedelta
+    limits: Limits
     near: Nearness
-    photo_categories: tuple[str, ...]
-    receipt_lifetime: timedelta
+    filing: Filing
+    checking: Checking
 
     def handle_clock(self, category: str | None) -> Clock:
         """How long handling may take; a category that a later pack has dropped gets one work_day."""
         return self.clocks.get(category or "", _DROPPED)
 
-    def needs_after_photo(self, category: str) -> bool:
-        """Whether handling a case of this category must be shown by a photo."""
-        return any(_fits(pattern, category) for pattern in self.photo_categories)
+    def codes(self, act: str) -> tuple[str, ...]:
+        """The reasons that may be given for `act`, in the pack's order."""
+        return tuple(code for of, code in self.reasons if of == act)
 
 
 def read_city(folder: Path) -> City:
     """The pack in `folder`. Raises `PackError`, which names file and line of what is wrong."""
-    policies = {row.name: row for row in read_table(folder / "policy.csv", _Policy, "name")}
-    platforms = read_table(folder / "platforms.csv", _Platform, "code")
-    categories: list[_Category | _SpecialItem] = [
-        *read_table(folder / "components.csv", _Category, "code"),
-        *read_table(folder / "events.csv", _Category, "code"),
-        *read_table(folder / "special_items.csv", _SpecialItem, "code"),
-    ]
+    policies = Policies(read_table(folder / "policy.csv", PolicyRow, "name"))
+    platforms = read_table(folder / "platforms.csv", PlatformRow, "code")
+    categories = _categories(folder)
     names = {row.code: row.name for row in platforms}
+    at_home = {row.district: row.code for row in platforms if row.district and row.kind == "district"}
     return City(
         version=version_of(folder),
         platforms=names,
-        rules=Rules(
-            _rules(folder, names),
-            {row.district: row.code for row in platforms if row.district and row.kind == "district"},
-        ),
+        rules=read_rules(folder, names, [row.code for row in categories], at_home),
         clocks={row.code: Clock(row.clock, row.amount) for row in categories},
         category_names={row.code: row.name for row in categories},
-        calendar=_calendar(folder, _offset(_policy(policies, "utc_offset"))),
-        accept_clock=_clock(_policy(policies, "accept_clock")),
-        most_returns=int(_number(_policy(policies, "most_returns"))),
-        dispute_window=timedelta(days=_number(_policy(policies, "dispute_window_days"))),
-        near=Nearness(
-            _number(_policy(policies, "join_distance_m")), timedelta(hours=_number(_policy(policies, "join_hours")))
-        ),
-        photo_categories=split_list(_policy(policies, "after_photo").value),
-        receipt_lifetime=timedelta(hours=_number(_policy(policies, "receipt_hours"))),
+        district_names=_district_names(folder),
+        synonyms=_synonyms(folder, categories),
+        reasons=_reasons(folder),
+        calendar=read_calendar(folder, policies.offset("utc_offset")),
+        limits=_limits(policies),
+        near=Nearness(policies.number("join_distance_m"), timedelta(hours=policies.number("join_hours"))),
+        filing=Filing(split_list(policies.text("self_filing")), frozenset(split_list(policies.text("hold_findings")))),
+        checking=_checking(policies),
     )
 
 
-def _rules(folder: Path, platforms: Mapping[str, str]) -> tuple[Rule, ...]:
-    rules = []
-    for row in read_table(folder / "rules.csv", _Rule, "rule"):
-        chain = (row.platform, *split_list(row.fallback or ""))
-        if unknown := [code for code in chain if code != DISTRICT and code not in platforms]:
-            raise row.wrong("rules.csv", f"platform {unknown[0]} is not in platforms.csv")
-        rules.append(Rule(row.rule, row.category, row.district, row.owner, chain))
-    if (rules[-1].category, rules[-1].district, rules[-1].owner) != ("*", "*", "*"):
-        raise PackError("rules.csv: the last rule must fit every case (*, *, *)")
-    return tuple(rules)
+def _categories(folder: Path) -> list[CategoryRow | SpecialItemRow]:
+    return [
+        *read_table(folder / "components.csv", CategoryRow, "code"),
+        *read_table(folder / "events.csv", CategoryRow, "code"),
+        *read_table(folder / "special_items.csv", SpecialItemRow, "code"),
+    ]
 
 
-def _calendar(folder: Path, utc_offset: timedelta) -> WorkingCalendar:
-    periods, overrides = [], {}
-    for row in read_table(folder / "calendar.csv", _Day):
-        if row.kind == "period":
-            opens, closes = _span(row)
-            periods.append(Period(opens, closes, row.first, row.last))
-            continue
-        for number in range(((row.last or row.first) - row.first).days + 1):
-            overrides[row.first + timedelta(days=number)] = row.kind == "workday"
-    if not periods:
-        raise PackError("calendar.csv: has no period")
-    return WorkingCalendar(periods, overrides, utc_offset)
+def _limits(policies: Policies) -> Limits:
+    return Limits(
+        accept=policies.clock("accept_clock"),
+        check=policies.clock("check_clock"),
+        reply=policies.clock("reply_clock"),
+        most_returns=int(policies.number("most_returns", 1)),
+        most_extensions=int(policies.number("most_extensions")),
+        longest_suspension=timedelta(days=policies.number("longest_suspension_days")),
+        dispute_window=timedelta(days=policies.number("dispute_window_days")),
+    )
 
 
-def _span(row: _Day) -> tuple[int, int]:
+def _checking(policies: Policies) -> Checking:
+    return Checking(
+        photo_categories=split_list(policies.text("after_photo")),
+        shares=policies.shares("check_share"),
+        photo_far_m=policies.number("photo_far_m"),
+        text_reuse=timedelta(days=policies.number("text_reuse_days")),
+        receipt_lifetime=timedelta(hours=policies.number("receipt_hours")),
+    )
+
+
+def _reasons(folder: Path) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for row in read_table(folder / "reasons.csv", ReasonRow):
+        if (row.act, row.code) in found:
+            raise row.wrong("reasons.csv", f"{row.act} has the reason {row.code} already")
+        found[row.act, row.code] = row.zh
+    if missing := {"decline", "return", "extend", "suspend", "force_close", "void"} - {act for act, _ in found}:
+        raise PackError(f"reasons.csv: no reason for {', '.join(sorted(missing))}")
+    return found
+
+
+def _synonyms(folder: Path, categories: list[CategoryRow | SpecialItemRow]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {row.code: (row.name,) for row in categories}
+    for row in read_table(folder / "synonyms.csv", SynonymRow, "code"):
+        if row.code not in found:
+            raise row.wrong("synonyms.csv", f"category {row.code} is in none of the catalogues")
+        found[row.code] += split_list(row.words)
+    return found
+
+
+def _district_names(folder: Path) -> dict[str, str]:
     try:
-        opens, closes = (time.fromisoformat(part) for part in (row.value or "").split("-"))
-    except ValueError as why:
-        raise row.wrong("calendar.csv", "value must be like 08:00-12:00") from why
-    if opens >= closes:
-        raise row.wrong("calendar.csv", "a period must close after it opens")
-    return opens.hour * 3600 + opens.minute * 60, closes.hour * 3600 + closes.minute * 60
-
-
-def _policy(policies: Mapping[str, _Policy], name: str) -> _Policy:
-    if name not in policies:
-        raise PackError(f"policy.csv: {name} is missing")
-    return policies[name]
-
-
-def _number(row: _Policy) -> float:
-    try:
-        return float(row.value)
-    except ValueError as why:
-        raise row.wrong("policy.csv", f"{row.name} must be a number") from why
-
-
-def _clock(row: _Policy) -> Clock:
-    match row.value.split():
-        case [amount, ("urgent_hour" | "work_hour" | "work_day" | "natural_day") as kind]:
-            return Clock(kind, float(amount))
-    raise row.wrong("policy.csv", f"{row.name} must be like '2 work_hour'")
-
-
-def _offset(row: _Policy) -> timedelta:
-    sign, (hours, _, minutes) = row.value[:1], row.value[1:].partition(":")
-    if sign not in ("+", "-") or not (hours + minutes).isdigit():
-        raise row.wrong("policy.csv", "utc_offset must be like +08:00")
-    return timedelta(hours=int(hours), minutes=int(minutes)) * (1 if sign == "+" else -1)
-
-
-def _fits(pattern: str, category: str) -> bool:
-    return category.startswith(pattern[:-1]) if pattern.endswith("*") else category == pattern
+        features = json.loads((folder / "districts.geojson").read_text("utf-8"))["features"]
+        return {feature["properties"]["gb2260"]: feature["properties"]["name"] for feature in features}
+    except (OSError, ValueError, KeyError, TypeError) as why:
+        raise PackError(f"districts.geojson: cannot be read ({type(why).__name__})") from why

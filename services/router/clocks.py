@@ -5,21 +5,24 @@ week, and is then provisional. Working time is counted along one axis: seconds w
 is a point on it, found by bisection, so that no loop walks over nights and holidays.
 """
 
+import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
 
 import chinese_calendar
 
-ClockKind = Literal["urgent_hour", "work_hour", "work_day", "natural_day"]
+from schemas.case_event import ClockKind
+
 _CONTINUOUS = {"urgent_hour": 3_600, "natural_day": 86_400}
 _WORKING = {"work_hour": 3_600, "work_day": 8 * 3_600}
 _FIRST = date(2000, 1, 1)
 _DAY = 86_400
 _LONGEST_LOOK = 366 * 200
 """Days the axis may grow to; a start beyond it counts without a break."""
+_VERSIONED = 366 * 35
+"""Days that make the calendar's version: to the end of 2034."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class Clock:
     def times(self, factor: float) -> "Clock":
         return Clock(self.kind, self.amount * factor)
 
+    @property
+    def seconds(self) -> float:
+        """Its length in the seconds that it counts: working ones for work_hour and work_day, all for the others."""
+        return (_CONTINUOUS | _WORKING)[self.kind] * self.amount
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -41,6 +49,21 @@ class Period:
     closes: int
     first: date
     last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """A timetable that comes again every year, from the day of `first` to that of `last`, since the year of `first`."""
+
+    first: date
+    last: date
+    spans: tuple[tuple[int, int], ...]
+
+    def covers(self, day: date) -> bool:
+        """Whether `day` lies in it; a season may run over New Year."""
+        begins, ends, today = (self.first.month, self.first.day), (self.last.month, self.last.day), (day.month, day.day)
+        within = begins <= today <= ends if begins <= ends else today >= begins or today <= ends
+        return within and day >= self.first
 
 
 def is_working_day(day: date, overrides: Mapping[date, bool]) -> tuple[bool, bool]:
@@ -60,6 +83,8 @@ class WorkingCalendar:
     periods: Sequence[Period]
     overrides: Mapping[date, bool] = field(default_factory=dict)
     utc_offset: timedelta = timedelta(hours=8)
+    seasons: Sequence[Season] = ()
+    """They take the place of the periods; of several that cover a day, the last."""
     _days: list[tuple[tuple[int, int], ...]] = field(default_factory=list)
     _worked: list[int] = field(default_factory=lambda: [0])
     _provisional: set[int] = field(default_factory=set)
@@ -68,13 +93,35 @@ class WorkingCalendar:
     def __post_init__(self) -> None:
         self._zero = datetime(_FIRST.year, _FIRST.month, _FIRST.day, tzinfo=UTC) - self.utc_offset
 
+    @property
+    def version(self) -> str:
+        """Twelve hex digits that change when the status or the hours of any day until 2034 do."""
+        self._reach(_VERSIONED)
+        days = [(spans, n in self._provisional) for n, spans in enumerate(self._days[:_VERSIONED])]
+        return hashlib.sha256(repr(days).encode()).hexdigest()[:12]
+
+    def seconds_between(self, start: datetime, end: datetime, kind: ClockKind) -> float:
+        """How many of the seconds that `kind` counts lie between the two; 0 if `end` is not later."""
+        if kind in _CONTINUOUS:
+            return max(0.0, (end - start).total_seconds())
+        return max(0.0, self._counted(end) - self._counted(start))
+
+    def _counted(self, at: datetime) -> float:
+        day, second = self._day_of(at)
+        if not self._reach(day):
+            return self._worked[-1] + (at - self._zero).total_seconds() - _LONGEST_LOOK * _DAY
+        return self._worked[day] + _worked_until(self._days[day], second)
+
+    def _day_of(self, at: datetime) -> tuple[int, float]:
+        since = max(0.0, (at - self._zero).total_seconds())
+        return int(since // _DAY), since % _DAY
+
     def deadline(self, start: datetime, clock: Clock) -> datetime:
         """The instant (UTC) at which `clock`, started at `start` (aware), runs out. Never raises for a real date."""
+        seconds = clock.seconds
         if clock.kind in _CONTINUOUS:
-            return start.astimezone(UTC) + timedelta(seconds=_CONTINUOUS[clock.kind] * clock.amount)
-        seconds = _WORKING[clock.kind] * clock.amount
-        since = max(0.0, (start - self._zero).total_seconds())
-        day, second = int(since // _DAY), since % _DAY
+            return start.astimezone(UTC) + timedelta(seconds=seconds)
+        day, second = self._day_of(start)
         if not self._reach(day):
             return start.astimezone(UTC) + timedelta(seconds=seconds)
         target = self._worked[day] + _worked_until(self._days[day], second) + seconds
@@ -104,13 +151,17 @@ class WorkingCalendar:
     def _add(self, number: int) -> None:
         day = _FIRST + timedelta(days=number)
         works, provisional = is_working_day(day, self.overrides)
-        spans = sorted(
-            (p.opens, p.closes) for p in self.periods if p.first <= day and (p.last is None or day <= p.last)
-        )
-        self._days.append(tuple(spans) if works else ())
+        self._days.append(self._spans(day) if works else ())
         self._worked.append(self._worked[-1] + sum(closes - opens for opens, closes in self._days[-1]))
         if provisional:
             self._provisional.add(number)
+
+    def _spans(self, day: date) -> tuple[tuple[int, int], ...]:
+        season = next((season for season in reversed(self.seasons) if season.covers(day)), None)
+        if season is not None:
+            return season.spans
+        fitting = (p for p in self.periods if p.first <= day and (p.last is None or day <= p.last))
+        return tuple(sorted((p.opens, p.closes) for p in fitting))
 
     def _instant(self, day: int, worked: float) -> float:
         for opens, closes in self._days[day]:

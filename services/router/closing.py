@@ -1,14 +1,19 @@
-"""Checks of a handling, by one who did not do the work: a photo where the category asks for one, new words, new photo.
+"""Whether a handling counts: what is missing is refused; what is suspicious, or drawn to be looked at, is a finding.
 
-What is missing is refused; what is suspicious is a finding, and the case waits for the centre instead of closing.
+A case with a finding waits for the centre instead of closing.
 """
 
-import base64
-import binascii
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
+
+from services.router.case import Case
+from services.router.city import City
+from services.router.commands import Handle
+from services.router.media import sha256_of
+from services.router.same_problem import distance_m
 
 SHORTEST_TEXT = 2
+_SHARES = 1_000_000
 
 
 def missing(text: str, media: Sequence[str], photo_needed: bool) -> str | None:
@@ -20,23 +25,35 @@ def missing(text: str, media: Sequence[str], photo_needed: bool) -> str | None:
     return None
 
 
-def findings(
-    text: str, photos: Sequence[str], before: Collection[str], said: Collection[str], shown: Collection[str]
-) -> tuple[str, ...]:
-    """What a person should look at. Photos are SHA-256 in hex: of this handling, of the reports, of earlier ones."""
-    found = []
-    if any(photo in before for photo in photos):
-        found.append("photo_from_before")
-    if any(photo in shown for photo in photos):
-        found.append("photo_reused")
-    if any(text.strip() == earlier.strip() for earlier in said):
-        found.append("text_reused")
-    return tuple(found)
+def findings(case: Case, command: Handle, city: City) -> tuple[str, ...]:
+    """Why a person should look: photo_from_before, photo_reused (in this case), photo_of_another_case,
+    photo_far_away, text_reused; if it is nothing else, chosen_for_check by the city's policy."""
+    found = tuple(_suspicious(case, command, city))
+    if not found and is_drawn(case, city.checking.share(case.category or "")):
+        return ("chosen_for_check",)
+    return found
 
 
-def sha256_of(media_id: str) -> str:
-    """The hash (hex) that a receipt begins with; of a name that is no receipt, the hash of the name itself."""
-    try:
-        return base64.urlsafe_b64decode(media_id[:44].encode("ascii"))[:32].hex()
-    except (binascii.Error, UnicodeEncodeError):
-        return hashlib.sha256(media_id.encode()).hexdigest()
+def is_drawn(case: Case, share: float) -> bool:
+    """Whether this handling is one of the share that the centre checks: derived from case and generation."""
+    digest = hashlib.sha256(f"{case.case_id}/{case.generation}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % _SHARES < share * _SHARES
+
+
+def _suspicious(case: Case, command: Handle, city: City) -> Iterator[str]:
+    before = {sha256_of(media_id) for media_id in case.media}
+    if not before.isdisjoint(command.photos):
+        yield "photo_from_before"
+    if not set(case.shown).isdisjoint(command.photos):
+        yield "photo_reused"
+    if command.photos_elsewhere:
+        yield "photo_of_another_case"
+    if any(_is_far(case, point, city.checking.photo_far_m) for point in command.points):
+        yield "photo_far_away"
+    if command.said_elsewhere or command.text.strip() in {earlier.strip() for earlier in case.said}:
+        yield "text_reused"
+
+
+def _is_far(case: Case, point: tuple[float, float], far_m: float) -> bool:
+    lon, lat = case.place.lon, case.place.lat
+    return lon is not None and lat is not None and distance_m(lon, lat, *point) > far_m

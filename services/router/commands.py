@@ -1,18 +1,27 @@
-"""What may be asked of a case: imperative, frozen, complete; who asks is part of it."""
+"""What reports, platforms and the clock may ask of a case: imperative, frozen, complete; who asks is part of it.
+
+The centre's commands are in `commands_of_centre.py`; `Command` is all of them.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from schemas.cases import Actor, Stage, Step
 from schemas.events import Place
+from services.router.commands_of_centre import CentreAct
 
-Outcome = Literal["closed", "closed_undone"]
+TimerStep = Step | Literal["resume"]
+"""A step of a stage's clock, or the end of a suspension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A report becomes a case. `case_number` is None when the category or district is missing or numbers ran out."""
+    """A report becomes a case. `case_number` is None when the category or district is missing or numbers ran out.
+
+    `findings` are the codes that screening gave. An `unlinked` report files itself whatever they are.
+    """
 
     case_id: UUID
     report_id: UUID
@@ -22,6 +31,8 @@ class Open:
     media: tuple[str, ...]
     case_number: str | None
     by: Actor = "router"
+    findings: tuple[str, ...] = ()
+    unlinked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,8 @@ class Join:
     text: str
     media: tuple[str, ...]
     by: Actor = "router"
+    category: str | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +57,13 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """The centre takes a held case as the city's business; it names what the report left out."""
+class Rate:
+    """A reporter's mark, 1 to 5."""
 
+    report_id: UUID
+    stars: int
+    text: str
     by: Actor
-    category: str | None
-    district: str | None
-    case_number: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """The centre does not take it; `reply` is what the citizen is told."""
-
-    by: Actor
-    reason: str
-    reply: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """The centre gives the case to `platform`, or, without one, to the one that the rules choose for `owner`."""
-
-    by: Actor
-    platform: str | None
-    owner: str | None = None
-    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +77,46 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """The platform says that it is not theirs."""
+    """The platform says that it is not theirs. `reason` is a code of the city pack."""
 
     by: Actor
     platform: str
     generation: int
     reason: str
-    note: str = ""
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """The platform asks for one original limit more."""
+
+    by: Actor
+    platform: str
+    generation: int
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """The platform asks that the clock stands still until `until`."""
+
+    by: Actor
+    platform: str
+    generation: int
+    reason: str
+    note: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """The platform says that it is done. `photos` are SHA-256 (hex) of what `media` names, in the same order."""
+    """The platform says that it is done.
+
+    `photos` are SHA-256 (hex) of what `media` names, `points` the WGS-84 lon, lat at which those were taken that say
+    so. `photos_elsewhere` are those of `photos` that another case shows already, `said_elsewhere` whether the platform
+    used the same words for another case of late: what the ledger knew when the act came.
+    """
 
     by: Actor
     platform: str
@@ -102,49 +124,34 @@ class Handle:
     text: str
     media: tuple[str, ...]
     photos: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The centre has checked what was handled and tells the citizens so."""
-
-    by: Actor
-    reply: str
-    outcome: Outcome = "closed"
-    generation: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rework:
-    """The centre found it not done: the same platform again."""
-
-    by: Actor
-    reason: str
-    generation: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Escalate:
-    """The centre presses for it."""
-
-    by: Actor
-    reason: str
-    generation: int | None = None
+    points: tuple[tuple[float, float], ...] = ()
+    photos_elsewhere: tuple[str, ...] = ()
+    said_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A timer of one stage has come to a step."""
+    """A timer of one stage has come to a step, or a suspension to its end."""
 
     generation: int
     stage: Stage
-    step: Step
+    step: TimerStep
     by: Actor = "clock"
 
 
-PlatformAct = Accept | Return | Handle
-CentreAct = File | Decline | Dispatch | Close | Rework | Escalate
-Command = Open | Join | Dispute | PlatformAct | CentreAct | Ring
+@dataclass(frozen=True, slots=True)
+class Reschedule:
+    """The working calendar is another one than when the deadlines were made."""
+
+    by: Actor = "clock"
+
+
+PlatformAct = Accept | Return | Extend | Suspend | Handle
+ReporterAct = Join | Dispute | Rate
+ClockAct = Ring | Reschedule
+Asked = ReporterAct | PlatformAct | CentreAct | ClockAct
+"""Whatever is asked of a case that there is."""
+Command = Open | Asked
 
 
 @dataclass(frozen=True, slots=True)

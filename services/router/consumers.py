@@ -1,7 +1,7 @@
-"""Topic `reports` → commands: a report opens a case or joins one, a dispute opens a closed one again.
+"""Topic `reports` → commands: a report opens a case or joins one; disputes and marks are put to a closed one.
 
 A whole batch is one transaction. A report that was taken before changes nothing; the same report with other words is
-parked. `report.rated` is a fact for the statistics and asks nothing of a case.
+parked.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ from schemas.reports import KINDS, ReportDisputed, ReportRated, ReportReceived
 from schemas.topics import REPORTS
 from services.router import ledger_answers, ledger_reports
 from services.router.act import Ask, Door, Outcome, act
-from services.router.commands import Dispute, Join, Open, Refusal
+from services.router.commands import Dispute, Join, Open, Rate, Refusal
 from services.router.ledger_answers import Told
 from services.router.ledger_reports import Spot
 from services.router.opening import why_held
-from services.router.same_problem import Candidate, locks_of, reach_degrees, same_problem
+from services.router.same_problem import Candidate, cells_of, locks_of, same_problem
 
 GROUP = "router.reports"
 Fact = ReportReceived | ReportDisputed | ReportRated
@@ -62,10 +62,9 @@ def subscribe(broker: KafkaBroker, door: Door) -> Consumer:
 async def on_batch(connection: Connection, door: Door, pairs: Sequence[Pair]) -> Sequence[Aside]:
     """Everything that a batch asks for, in one transaction. Returns what must be set aside."""
     received = [(record, event) for record, (_, event) in pairs if isinstance(event, ReportReceived)]
-    disputed = [(record, e, event) for record, (e, event) in pairs if isinstance(event, ReportDisputed)]
     asides = await on_report_received(connection, door, received) if received else []
-    for record, envelope, event in disputed:
-        if not await on_report_disputed(connection, door, envelope, event):
+    for record, (envelope, event) in pairs:
+        if not isinstance(event, ReportReceived) and not await on_feedback(connection, door, envelope, event):
             asides.append(Aside(record, "unknown_report"))
     return asides
 
@@ -131,9 +130,10 @@ def _spot(event: ReportReceived, door: Door) -> Spot | None:
     category, place = event.category, event.place
     if category is None or place.lon is None or place.lat is None:
         return None
-    if why_held(category, place.district, door.city) is not None:
+    if why_held(category, place.district, _codes(event), door.city) is not None:
         return None
-    return Spot(category, place.lon, place.lat, *reach_degrees(place.lat, door.city.near.distance_m))
+    cells = cells_of(place.lon, place.lat, door.city.near.distance_m)
+    return Spot(category, place.lon, place.lat, tuple(cells))
 
 
 def _asked(
@@ -144,29 +144,46 @@ def _asked(
         beside = opened.setdefault(spot.category, [])
         same = same_problem(spot.lon, spot.lat, at, [*near, *beside], door.city.near)
         if same is not None:
-            return Ask(same, Join(event.report_id, event.text, _media(event), f"report:{event.report_id}"))
+            by = f"report:{event.report_id}"
+            return Ask(same, Join(event.report_id, event.text, _media(event), by, spot.category, event.place))
         beside.append(Candidate(case_id_of(event.report_id), spot.lon, spot.lat, at))
     return _opening(event)
 
 
 def _opening(event: ReportReceived) -> Ask:
     case_id, media = case_id_of(event.report_id), _media(event)
-    return Ask(case_id, Open(case_id, event.report_id, event.category, event.place, event.text, media, None))
+    opening = Open(
+        case_id, event.report_id, event.category, event.place, event.text, media, None, findings=_codes(event)
+    )
+    return Ask(case_id, opening)
+
+
+def _codes(event: ReportReceived) -> tuple[str, ...]:
+    return tuple(finding.code for finding in event.findings)
 
 
 def _media(event: ReportReceived) -> tuple[str, ...]:
     return tuple(photo.media_id for photo in event.media)
 
 
-async def on_report_disputed(connection: Connection, door: Door, envelope: Envelope, event: ReportDisputed) -> bool:
-    """Asks the report's case to live again, once for each dispute. False: the report is not known (yet)."""
+async def on_feedback(
+    connection: Connection, door: Door, envelope: Envelope, event: ReportDisputed | ReportRated
+) -> bool:
+    """Puts a dispute or a mark to the report's case, each once. False: the report is not known (yet)."""
     known = await ledger_reports.known(connection, [event.report_id])
     if event.report_id not in known:
         return False
     key = str(envelope.event_id)
     if await ledger_answers.find(connection, GROUP, [key]):
         return True
-    ask = Ask(known[event.report_id][0], Dispute(event.report_id, event.text, f"report:{event.report_id}"))
+    ask = Ask(known[event.report_id][0], _feedback(event))
     done = ledger_answers.store(GROUP, [(key, b"", Told(202, b""))])
     await act(connection, door, [ask], door.now(), also=lambda _: done)
     return True
+
+
+def _feedback(event: ReportDisputed | ReportRated) -> Dispute | Rate:
+    by = f"report:{event.report_id}"
+    if isinstance(event, ReportDisputed):
+        return Dispute(event.report_id, event.text, by)
+    return Rate(event.report_id, event.stars, event.text, by)

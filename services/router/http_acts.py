@@ -1,21 +1,21 @@
 """How an act comes in by HTTP: who, once, on what; and how its answer goes out, the same each time it is asked."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import orjson
 from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chassis import faults
 from chassis.http import problems
-from chassis.http.bodies import barred_characters, read_json
-from chassis.http.problems import FieldError, Problem
+from chassis.http.problems import Problem
 from chassis.logs import log
+from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write
 from services.router import ledger, ledger_answers
 from services.router.act import Ask, Door, Outcome, act
@@ -23,24 +23,26 @@ from services.router.case_answer import case_answer
 from services.router.commands import Refusal
 from services.router.ledger_answers import Told
 
-MOST_BYTES = 256 * 1024
+_SEEN = re.compile(r'"(\d{1,9})"')
 FIELDS = {
     "after_photo_missing": "media", "text_too_short": "text", "category_missing": "category",
     "category_unknown": "category", "district_missing": "district", "district_unknown": "district",
-    "platform_unknown": "platform",
+    "platform_unknown": "platform", "reason_unknown": "reason", "until_in_past": "until", "until_too_far": "until",
+    "report_not_joined": "report_id", "first_report": "report_id", "same_case": "linked_to",
+    "linked_to_not_open": "linked_to",
 }  # fmt: skip
 """Refusals that a field of the body is to blame for: 422 instead of 409."""
-_REASONS = {"missing": "missing", "extra_forbidden": "unknown_field", "string_too_short": "too_short"}
-_REASONS |= {"string_too_long": "too_long", "too_long": "too_many", "too_short": "too_few"}
-
-
-class Body(BaseModel):
-    """The strict body of an act: no unknown fields, no text that looks like something else."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-B = TypeVar("B", bound=Body)
+_DETAILS = {
+    "reason_unknown": "GET /v1/reasons lists the codes.",
+    "older_generation": "The case has been dispatched again since.",
+    "decision_is_final": "The centre has decided that the case is yours.",
+    "overdue": "The deadline is over: more time is not given any more.",
+    "extended_enough": "The case has been extended as often as it may be.",
+    "request_waiting": "An earlier request has not been answered yet.",
+    "until_in_past": "The clock can only stand still until a later time.",
+    "until_too_far": "The clock may not stand still for so long.",
+    "first_report": "The report that opened the case cannot leave it; link the case instead.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +54,6 @@ class Asked:
     ask: Ask
 
 
-def documented(model: type[Body]) -> dict[str, Any]:
-    """What the OpenAPI page says about an act's body and its key."""
-    body = {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
-    key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string", "maxLength": 255}}
-    return {"requestBody": body, "parameters": [key]}
-
-
-async def read_body(request: Request, model: type[B]) -> B:
-    """The body as `model`, or a `Problem` that names every unfit field and why."""
-    value = await read_json(request, MOST_BYTES)
-    try:
-        body = model.model_validate_json(orjson.dumps(value))
-    except ValidationError as why:
-        errors = [
-            FieldError(path_of(e["loc"]), _REASONS.get(e["type"], "unfit"), e["msg"])
-            for e in why.errors(include_url=False)
-        ]
-        raise Problem(422, "unfit_body", "The body does not fit.", errors=errors) from why
-    for field, text in _texts("", value):
-        if barred_characters(text):
-            raise Problem(422, "control_characters", "Control and direction characters are refused.", field=field)
-    return body
-
-
-def path_of(parts: Sequence[int | str]) -> str:
-    """`items[3].text` from the parts of a path."""
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path or "body"
-
-
-def _texts(path: str, value: Any) -> list[tuple[str, str]]:
-    if isinstance(value, str):
-        return [(path or "body", value)]
-    if isinstance(value, dict):
-        return [found for name, v in value.items() for found in _texts(f"{path}.{name}".lstrip("."), v)]
-    if isinstance(value, list):
-        return [found for n, v in enumerate(value) for found in _texts(f"{path}[{n}]", v)]
-    return []
-
-
 def key_of(request: Request) -> str:
     """The Idempotency-Key: 1 to 255 printable ASCII characters; 400 otherwise."""
     key: str = request.headers.get("idempotency-key", "")
@@ -102,6 +62,19 @@ def key_of(request: Request) -> str:
     if len(key) > 255 or not (key.isascii() and key.isprintable()):
         raise Problem(400, "idempotency_key_unfit", "1 to 255 printable ASCII characters.", field="Idempotency-Key")
     return key
+
+
+def seen_of(request: Request, generation: int | None) -> int | None:
+    """The `seq` of the `If-Match` header, None without one: then the body must say the generation; 428 otherwise."""
+    header = request.headers.get("if-match")
+    if header is None:
+        if generation is None:
+            detail = "Say what you saw: `generation`, or the ETag as If-Match."
+            raise Problem(428, "generation_missing", detail, field="generation")
+        return None
+    if not (found := _SEEN.fullmatch(header.strip())):
+        raise Problem(400, "if_match_unfit", 'The ETag of the case as you saw it, like "7".', field="If-Match")
+    return int(found[1])
 
 
 def digest_of(*parts: str) -> bytes:
@@ -117,9 +90,9 @@ def case_id_from(text: str) -> UUID:
         raise unknown_case() from why
 
 
-def unknown_case() -> Problem:
+def unknown_case(field: str = "case_id") -> Problem:
     """The same answer for a case that does not exist and for another platform's."""
-    return Problem(404, "unknown_case", "There is no such case for you.", field="case_id")
+    return Problem(404, "unknown_case", "There is no such case for you.", field=field)
 
 
 async def act_once(door: Door, client: str, asked: Sequence[Asked]) -> list[Told]:
@@ -128,28 +101,38 @@ async def act_once(door: Door, client: str, asked: Sequence[Asked]) -> list[Told
         async with door.database.transaction() as connection:
             told = await _told(connection, door, client, asked)
     except asyncpg.UniqueViolationError as why:  # the same key was used at the same moment for another case
-        raise _reused() from why
+        raise reused() from why
     door.waking.tell()
     faults.reach("router.answered")
     return told
 
 
-async def _told(connection: Any, door: Door, client: str, asked: Sequence[Asked]) -> list[Told]:
+async def _told(connection: Connection, door: Door, client: str, asked: Sequence[Asked]) -> list[Told]:
     kept = await ledger.lock(connection, list({a.ask.case_id for a in asked}))  # before looking for answers: a
-    stored = await ledger_answers.find(connection, client, [a.key for a in asked])  # twin of this call ends first
-    if any(a.key in stored and stored[a.key].digest != a.digest for a in asked):
-        raise _reused()
-    new = [a for a in asked if a.key not in stored]
-    answers = {key: answer.told for key, answer in stored.items()}
+    answers = await answered_before(connection, client, asked)  # twin of this call ends first
+    new = [a for a in asked if a.key not in answers]
 
     def worth_keeping(outcomes: Sequence[Outcome]) -> Sequence[Write]:
         answers.update((a.key, tell(outcome, door)) for a, outcome in zip(new, outcomes, strict=True))
-        found = [(a.key, a.digest, answers[a.key]) for a in new]
-        return ledger_answers.store(client, [answer for answer in found if answer[2].status != 404])
+        return keeping(client, new, answers)
 
     if new:
         await act(connection, door, [a.ask for a in new], door.now(), kept, worth_keeping)
     return [answers[a.key] for a in asked]
+
+
+async def answered_before(connection: Connection, client: str, asked: Sequence[Asked]) -> dict[str, Told]:
+    """What these keys were told before; `Problem` 422 if one of them was used for another request."""
+    stored = await ledger_answers.find(connection, client, [a.key for a in asked])
+    if any(a.key in stored and stored[a.key].digest != a.digest for a in asked):
+        raise reused()
+    return {key: answer.told for key, answer in stored.items()}
+
+
+def keeping(client: str, asked: Sequence[Asked], answers: dict[str, Told]) -> list[Write]:
+    """The answers to be remembered: all but 404."""
+    found = [(a.key, a.digest, answers[a.key]) for a in asked]
+    return ledger_answers.store(client, [answer for answer in found if answer[2].status != 404])
 
 
 def tell(outcome: Outcome, door: Door) -> Told:
@@ -165,19 +148,24 @@ def tell(outcome: Outcome, door: Door) -> Told:
 
 def respond(told: Told) -> Response:
     """The response of an answer, told for the first time or again."""
-    kind = "application/json" if told.status == 200 else "application/problem+json"
-    return Response(told.body, told.status, media_type=kind)
+    if told.status != 200:
+        return Response(told.body, told.status, media_type="application/problem+json")
+    return Response(told.body, 200, {"ETag": f'"{orjson.loads(told.body)["seq"]}"'}, media_type="application/json")
 
 
 def _problem(reason: str, outcome: Outcome) -> Problem:
     if reason == "unknown_case" or outcome.case is None:
         return unknown_case()
-    now = {"state": outcome.case.state, "generation": outcome.case.generation}
+    now: dict[str, Any] = {"state": outcome.case.state, "generation": outcome.case.generation, "seq": outcome.case.seq}
     if reason in FIELDS:
-        return Problem(422, reason, "The act lacks something.", field=FIELDS[reason], extra=now)
+        detail = _DETAILS.get(reason, "The act lacks something.")
+        return Problem(422, reason, detail, field=FIELDS[reason], extra=now)
+    if reason == "changed_meanwhile":
+        return Problem(412, reason, "The case has changed since you saw it.", field="If-Match", extra=now)
     field = "generation" if reason in ("older_generation", "generation_unknown") else None
-    return Problem(409, reason, "The case does not allow this now.", field=field, extra=now)
+    return Problem(409, reason, _DETAILS.get(reason, "The case does not allow this now."), field=field, extra=now)
 
 
-def _reused() -> Problem:
+def reused() -> Problem:
+    """One key, two requests."""
     return Problem(422, "idempotency_key_reused", "This key was used for another request.", field="Idempotency-Key")

@@ -1,4 +1,4 @@
-"""Reading cases by HTTP: one with its history and the reasons for its platform, lists, the review, platforms."""
+"""Reading cases by HTTP: one with its history and the reasons for its platforms, all that are wanted, platforms."""
 
 from uuid import UUID
 
@@ -7,13 +7,14 @@ from fastapi import APIRouter, Request, Response
 
 from chassis.http.direct import queries
 from chassis.http.problems import Problem
-from services.router import ledger_reads
+from services.router import ledger_events, ledger_reads
 from services.router.act import Door
 from services.router.case import Case
-from services.router.case_answer import case_answer, explained
+from services.router.case_answer import case_answer, for_the_centre
+from services.router.explanation import choices
 from services.router.http_acts import case_id_from, unknown_case
-from services.router.http_queries import one_of, page_size, position
-from services.router.ledger_reads import Page, Wanted
+from services.router.http_queries import cursor_of, one_of, page_size, place
+from services.router.ledger_reads import Wanted
 from services.router.transitions import ALLOWED
 
 
@@ -29,11 +30,12 @@ def routes(door: Door) -> APIRouter:
         found = await ledger_reads.one(door.database, case_id_from(case_id))
         if found is None or (client.kind == "platform" and not _is_held_by(found, client.name)):
             raise unknown_case()
-        body = {**case_answer(found, door.city), "choice": explained(found, door.city)}
+        made = choices(await ledger_events.events_of(door.database, found.case_id), door.city.platforms)
+        body = case_answer(found, door.city) | {"choice": made[-1] if made else None}
         if client.kind != "platform":  # history names reports
-            body["report_ids"] = [str(report_id) for report_id in found.reports]
+            body |= for_the_centre(found) | {"choices": made}
             body["history"] = await ledger_reads.history(door.database, found.case_id)
-        return _json(body)
+        return Response(orjson.dumps(body), headers={"ETag": f'"{found.seq}"'}, media_type="application/json")
 
     return api
 
@@ -54,20 +56,12 @@ def _add_lists(api: APIRouter, door: Door) -> None:
         door.keys.admit(request, "centre", "ops")
         return await _cases(door, request)
 
-    @api.get("/v1/review", openapi_extra=queries("cursor", "limit"))
-    async def review(request: Request) -> Response:
-        """What waits for the centre, longest first, and why."""
-        door.keys.admit(request, "centre", "ops")
-        return _page(door, await ledger_reads.review(door.database, position(request), page_size(request)))
-
     @api.get("/v1/platforms")
     async def platforms(request: Request) -> Response:
-        """The platforms of the city, and the bounce ledger: how often which rule's dispatch came back from whom."""
+        """The platforms of the city, in the pack's order."""
         door.keys.admit(request, "centre", "ops")
         items = [{"code": code, "name": name} for code, name in door.city.platforms.items()]
-        return _json(
-            {"items": items, "city_version": door.city.version, "returns": await ledger_reads.returns(door.database)}
-        )
+        return _json({"items": items, "city_version": door.city.version})
 
 
 async def _cases(door: Door, request: Request) -> Response:
@@ -81,7 +75,8 @@ async def _cases(door: Door, request: Request) -> Response:
         one_of(request, "category", tuple(door.city.clocks)),
         asked.get("case_number"),
     )
-    return _page(door, await ledger_reads.cases(door.database, wanted, position(request), page_size(request)))
+    page = await ledger_reads.cases(door.database, wanted, place(request), page_size(request))
+    return _json({"items": [case_answer(case, door.city) for case in page.cases], "next": cursor_of(page.place)})
 
 
 async def _case_of_report(door: Door, text: str) -> Response:
@@ -92,10 +87,6 @@ async def _case_of_report(door: Door, text: str) -> Response:
     case_id = await ledger_reads.case_of_report(door.database, report_id)
     found = await ledger_reads.one(door.database, case_id) if case_id else None
     return _json({"items": [case_answer(found, door.city)] if found else [], "next": ""})
-
-
-def _page(door: Door, page: Page) -> Response:
-    return _json({"items": [case_answer(case, door.city) for case in page.cases], "next": page.cursor})
 
 
 def _json(body: object) -> Response:

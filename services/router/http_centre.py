@@ -1,43 +1,69 @@
-"""What the centre does by HTTP: file, decline, dispatch, close, rework, escalate."""
+"""What the centre does by HTTP: file, decline, dispatch, answer requests, check, press, end; some of it in bulk.
+
+Every act says what it saw: the generation (0 before the first dispatch), or the case's ETag as If-Match.
+"""
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.router.act import Ask, Door
-from services.router.commands import CentreAct, Close, Decline, Dispatch, Escalate, File, Rework
-from services.router.http_acts import (
-    Asked,
-    Body,
-    act_once,
-    case_id_from,
-    digest_of,
-    documented,
-    key_of,
-    read_body,
-    respond,
-)
+from services.router.act import Door
+from services.router.commands_of_centre import (
+    Approve,
+    CentreAct,
+    Close,
+    Decline,
+    Dispatch,
+    Escalate,
+    File,
+    ForceClose,
+    Pending,
+    Refuse,
+    Resume,
+    Rework,
+    Void,
+)  # fmt: skip
+from services.router.http_bodies import Body, documented
+from services.router.http_once import Many, many, one
 
-Text = Annotated[str, Field(min_length=2, max_length=2000)]
-Reason = Annotated[str, Field(min_length=2, max_length=500)]
+Said = Annotated[str, Field(max_length=2000)]
+Words = Annotated[str, Field(min_length=2, max_length=500)]
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,39}$")]
 Generation = Annotated[int | None, Field(ge=0, le=1_000_000)]
 
 
 class FileBody(Body):
     category: str | None = Field(default=None, max_length=16)
     district: str | None = Field(default=None, max_length=6)
+    generation: Generation = None
 
-    def command(self, by: str) -> File:
-        return File(by, self.category, self.district, case_number=None)
+    def command(self, by: str) -> CentreAct:
+        return File(by, self.category, self.district, None, self.generation)
 
 
-class DeclineBody(Body):
-    reason: Reason
-    reply: Text
+class EndBody(Body):
+    """Why, by a code of the pack; `reply` is what the citizens are told, if not the pack's words for that code."""
 
-    def command(self, by: str) -> Decline:
-        return Decline(by, self.reason, self.reply)
+    reason: Code
+    reply: Said = ""
+    generation: Generation = None
+
+
+class DeclineBody(EndBody):
+    def command(self, by: str) -> CentreAct:
+        return Decline(by, self.reason, self.reply, self.generation)
+
+
+class ForceCloseBody(EndBody):
+    def command(self, by: str) -> CentreAct:
+        return ForceClose(by, self.reason, self.reply, self.generation)
+
+
+class VoidBody(EndBody):
+    def command(self, by: str) -> CentreAct:
+        return Void(by, self.reason, self.reply, self.generation)
 
 
 class DispatchBody(Body):
@@ -45,62 +71,108 @@ class DispatchBody(Body):
     owner: str | None = Field(default=None, max_length=50)
     generation: Generation = None
 
-    def command(self, by: str) -> Dispatch:
+    def command(self, by: str) -> CentreAct:
         return Dispatch(by, self.platform, self.owner, self.generation)
 
 
+class ApproveBody(Body):
+    request: Pending
+    generation: Generation = None
+
+    def command(self, by: str) -> CentreAct:
+        return Approve(by, self.request, self.generation)
+
+
+class RefuseBody(Body):
+    request: Pending
+    reason: Words
+    generation: Generation = None
+
+    def command(self, by: str) -> CentreAct:
+        return Refuse(by, self.request, self.reason, self.generation)
+
+
+class ResumeBody(Body):
+    generation: Generation = None
+
+    def command(self, by: str) -> CentreAct:
+        return Resume(by, self.generation)
+
+
 class CloseBody(Body):
-    reply: str = Field(default="", max_length=2000)
+    reply: Said = ""
     outcome: Literal["closed", "closed_undone"] = "closed"
     generation: Generation = None
 
-    def command(self, by: str) -> Close:
+    def command(self, by: str) -> CentreAct:
         return Close(by, self.reply, self.outcome, self.generation)
 
 
 class ReworkBody(Body):
-    reason: Reason
+    reason: Words
     generation: Generation = None
 
-    def command(self, by: str) -> Rework:
+    def command(self, by: str) -> CentreAct:
         return Rework(by, self.reason, self.generation)
 
 
-class EscalateBody(Body):
-    reason: Reason
-    generation: Generation = None
-
-    def command(self, by: str) -> Escalate:
+class EscalateBody(ReworkBody):
+    def command(self, by: str) -> CentreAct:
         return Escalate(by, self.reason, self.generation)
 
 
-Acts = FileBody | DeclineBody | DispatchBody | CloseBody | ReworkBody | EscalateBody
-ACTS: dict[str, tuple[type[Acts], str]] = {
-    "file": (FileBody, "Take a held case as the city's business; name what the report left out."),
-    "decline": (DeclineBody, "Do not take it; the citizen is told `reply`."),
+class FileItem(FileBody):
+    case_id: UUID
+    generation: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class DeclineItem(DeclineBody):
+    case_id: UUID
+    generation: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+ACTS: dict[str, tuple[type[Body], str]] = {
+    "file": (FileBody, "Take a held case as the city's business; name or correct category and district."),
+    "decline": (DeclineBody, "Do not take it; the citizen is told why."),
     "dispatch": (DispatchBody, "Give it to `platform`, or to the one that the rules choose."),
+    "approve": (ApproveBody, "Grant the extension, the suspension or the dispute that waits."),
+    "refuse": (RefuseBody, "Do not grant it; `reason` is told to whoever asked."),
+    "resume": (ResumeBody, "End a suspension before its time."),
     "close": (CloseBody, "It was checked and is done; without `reply` the platform's words are told."),
     "rework": (ReworkBody, "It is not done: the same platform again, with a new clock."),
     "escalate": (EscalateBody, "Press for it."),
+    "force_close": (ForceCloseBody, "End it without a handling."),
+    "void": (VoidBody, "It should never have been filed: it counts nowhere."),
 }
 
 
 def routes(door: Door) -> APIRouter:
-    """The centre's acts, one route each."""
+    """The centre's acts, one route each, and the two lists."""
     api = APIRouter(tags=["centre"])
     for name, (model, summary) in ACTS.items():
         _add(api, door, name, model, summary)
+
+    @api.post("/v1/review/file", openapi_extra=documented(Many[FileItem]))
+    async def file_cases(request: Request) -> Response:
+        """File up to 100 held cases; each item has its own answer."""
+        return await many(door, request, "centre", Many[FileItem], _command)
+
+    @api.post("/v1/review/decline", openapi_extra=documented(Many[DeclineItem]))
+    async def decline_cases(request: Request) -> Response:
+        """Decline up to 100 cases; each item has its own answer."""
+        return await many(door, request, "centre", Many[DeclineItem], _command)
+
     return api
 
 
-def _add(api: APIRouter, door: Door, name: str, model: type[Acts], summary: str) -> None:
+def _command(_: Door, centre: str, body: Any, __: str) -> CentreAct:
+    command: CentreAct = body.command(f"centre:{centre}")
+    return command
+
+
+def _add(api: APIRouter, door: Door, name: str, model: type[Body], summary: str) -> None:
     async def centre_act(request: Request, case_id: str) -> Response:
-        centre = door.keys.admit(request, "centre").name
-        key, ask_id = key_of(request), case_id_from(case_id)
-        body: Any = await read_body(request, model)
-        command: CentreAct = body.command(f"centre:{centre}")
-        digest = digest_of(request.url.path, body.model_dump_json())
-        return respond((await act_once(door, centre, [Asked(key, digest, Ask(ask_id, command))]))[0])
+        return await one(door, request, "centre", case_id, model, _command)
 
     api.add_api_route(
         f"/v1/cases/{{case_id}}/{name}", centre_act, methods=["POST"], name=f"{name}_case", summary=summary,

@@ -14,8 +14,9 @@ from chassis.kafka.producer import Unsent
 from chassis.postgres import outbox
 from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write, columns
-from schemas.cases import CaseReturned
 from schemas.ids import event_id_of
+from services.router import ledger_accounts, ledger_evidence
+from services.router.accountability import Account
 from services.router.case import Case, CaseEvent
 from services.router.timers import Timer
 from services.router.transitions import OPEN_STATES
@@ -46,11 +47,13 @@ class Refused:
 
 @dataclass(slots=True)
 class Draft:
-    """What one transaction does to one case: events and refusals in order, and the timers to stand afterwards."""
+    """What one transaction does to one case: events and refusals in order, the accounts of its dispatches that they
+    change (by generation), and the timers to stand afterwards."""
 
     kept: Kept | None
     case: Case | None
     lines: list[CaseEvent | Refused] = field(default_factory=list)
+    accounts: dict[int, Account] = field(default_factory=dict)
     timers: tuple[Timer, ...] = ()
 
 
@@ -66,8 +69,9 @@ async def lock(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, K
 
 
 def writes(drafts: Sequence[Draft]) -> list[Write]:
-    """Rows, history, outbox, timers and returns of all drafts, each table in one write."""
+    """Rows, history, outbox, timers, accounts and evidence of all drafts, each table in one write."""
     drafts = [draft for draft in drafts if draft.case is not None]
+    events = [line for draft in drafts for line in draft.lines if not isinstance(line, Refused)]
     history = [row for draft in drafts for row in _lines(draft)]
     ends = {row[0]: (row[1], row[7]) for row in history}
     return [
@@ -75,7 +79,8 @@ def writes(drafts: Sequence[Draft]) -> list[Write]:
         *_of_history(history),
         *outbox.writes("router", [_unsent(row) for row in history if row[2] is not None]),
         *_of_timers(drafts),
-        *_of_returns(drafts),
+        *ledger_accounts.writes([account for draft in drafts for account in draft.accounts.values()]),
+        *ledger_evidence.writes(events),
     ]
 
 
@@ -117,23 +122,32 @@ def _of_cases(drafts: Sequence[Draft], ends: dict[UUID, tuple[int, bytes]]) -> l
             case.case_id, case.state, case.state in OPEN_STATES, case.category, case.district, case.place.lon,
             case.place.lat, case.case_number, case.platform.code if case.platform else None, case.generation,
             case.opened_at, case.changed_at, case.waits_for, *ends[case.case_id], CASES.dump_json(case).decode(),
+            case.deadline, _pending(case), case.provisional,
         )
         for case in changed
     ]  # fmt: skip
     return [Write(_CASES, columns(rows))] if rows else []
 
 
+def _pending(case: Case) -> str:
+    """What waits for the centre's yes or no."""
+    return "dispute" if case.disputed_by else case.requested.request if case.requested else ""
+
+
 _CASES = """
 insert into router.cases as c (case_id, state, is_open, category, district, lon, lat, case_number, platform,
-    generation, opened_at, changed_at, waits_for, lines, chain, body)
+    generation, opened_at, changed_at, waits_for, lines, chain, body, deadline, requested, provisional)
 select * from unnest($1::uuid[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::float8[], $7::float8[],
     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::int[],
-    $15::bytea[], $16::text[])
+    $15::bytea[], $16::text[], $17::timestamptz[], $18::text[], $19::bool[])
 on conflict (case_id) do update set state = excluded.state, is_open = excluded.is_open,
     category = excluded.category, district = excluded.district, case_number = excluded.case_number,
     platform = excluded.platform, generation = excluded.generation, changed_at = excluded.changed_at,
     waits_for = excluded.waits_for, lines = excluded.lines, chain = excluded.chain, body = excluded.body,
-    placed = case when c.generation = excluded.generation then c.placed else pg_current_xact_id() end"""
+    deadline = excluded.deadline, requested = excluded.requested, provisional = excluded.provisional,
+    placed = case when c.generation = excluded.generation
+                       and not (c.state = 'suspended' and excluded.state = 'accepted')
+             then c.placed else pg_current_xact_id() end"""
 
 
 def _of_history(rows: Sequence[Line]) -> list[Write]:
@@ -161,16 +175,3 @@ def _of_timers(drafts: Sequence[Draft]) -> list[Write]:
              set generation = excluded.generation, step = excluded.step, at = excluded.at"""
     found = [Write(gone, (old, [key[0] for key in standing], [key[1] for key in standing]))] if old else []
     return [*found, Write(sql, columns(rows))] if rows else found
-
-
-def _of_returns(drafts: Sequence[Draft]) -> list[Write]:
-    rows = [
-        (line.case_id, line.seq, draft.kept.case.rule, line.platform.code, line.reason, line.at)
-        for draft in drafts
-        if draft.kept is not None
-        for line in draft.lines
-        if isinstance(line, CaseReturned)
-    ]
-    sql = """insert into router.returns select * from
-             unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])"""
-    return [Write(sql, columns(rows))] if rows else []

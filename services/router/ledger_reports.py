@@ -15,13 +15,12 @@ _LOCK_SPACE = 0x726F7574 << 32
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where to look for an open case: category, WGS-84 point, and how far in degrees."""
+    """Where to look for an open case: category, WGS-84 point, and the cells that are near."""
 
     category: str
     lon: float
     lat: float
-    wide: float
-    high: float
+    cells: tuple[int, ...]
 
 
 async def known(connection: Connection, report_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, str]]:
@@ -38,6 +37,12 @@ def remember(rows: Sequence[tuple[UUID, UUID, str]]) -> list[Write]:
     return [Write(sql, columns(rows))] if rows else []
 
 
+def move(report_ids: Sequence[UUID], case_id: UUID) -> Write:
+    """From now on these reports belong to another case."""
+    sql = "update router.reports set case_id = $2::uuid where report_id = any($1::uuid[])"
+    return Write(sql, (list(report_ids), case_id))
+
+
 async def near(
     connection: Connection, locks: Collection[int], spots: Sequence[Spot], since: datetime
 ) -> list[list[Candidate]]:
@@ -48,26 +53,20 @@ async def near(
     await connection.execute(
         "select pg_advisory_xact_lock(n) from unnest($1::bigint[]) n", [_LOCK_SPACE | lock for lock in sorted(locks)]
     )
-    # `offset 0` keeps it a look-up for each spot: as a join, the planner soon compares every spot with every case.
+    looks = [(n, spot.category, cell) for n, spot in enumerate(spots) for cell in spot.cells]
+    # `offset 0` keeps it a look-up for each cell: as a join, the planner soon compares every cell with every case.
     rows = await connection.fetch(
         """select s.n, c.case_id, c.lon, c.lat, c.opened_at
-           from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[])
-                with ordinality as s (category, lon, lat, wide, high, n)
+           from unnest($1::int[], $2::text[], $3::bigint[]) as s (n, category, cell)
            cross join lateral (
                 select case_id, lon, lat, opened_at from router.cases
-                where category = s.category and is_open and opened_at > $6
-                    and lat between s.lat - s.high and s.lat + s.high
-                    and lon between s.lon - s.wide and s.lon + s.wide
+                where category = s.category and cell = s.cell and is_open and opened_at > $4
                 offset 0) c""",
-        [spot.category for spot in spots],
-        [spot.lon for spot in spots],
-        [spot.lat for spot in spots],
-        [spot.wide for spot in spots],
-        [spot.high for spot in spots],
+        *columns(looks),
         since,
     )
     for row in rows:
-        found[row["n"] - 1].append(Candidate(row["case_id"], row["lon"], row["lat"], row["opened_at"]))
+        found[row["n"]].append(Candidate(row["case_id"], row["lon"], row["lat"], row["opened_at"]))
     return found
 
 

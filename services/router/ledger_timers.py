@@ -5,7 +5,8 @@ from typing import cast
 from uuid import UUID
 
 from chassis.postgres.pool import Connection
-from schemas.cases import Stage, Step
+from schemas.cases import Stage
+from services.router.commands import TimerStep
 from services.router.timers import Timer
 
 MOST_CASES = 200
@@ -30,6 +31,6 @@ async def claim(connection: Connection, at: datetime) -> list[tuple[UUID, Timer]
         at,
     )
     return [
-        (row["case_id"], Timer(row["generation"], cast(Stage, row["stage"]), cast(Step, row["step"]), row["at"]))
+        (row["case_id"], Timer(row["generation"], cast(Stage, row["stage"]), cast(TimerStep, row["step"]), row["at"]))
         for row in due
     ]

@@ -41,5 +41,6 @@ async def make_round(door: Door) -> int:
             faults.reach("clock.moved")  # the case moved on: its timers were set anew, nothing was counted
     for (case_id, timer), outcome in zip(claimed, outcomes, strict=True):
         if not isinstance(outcome.answer, Refusal):
-            log.info("case.escalated", case_id=str(case_id), stage=timer.stage, step=timer.step)
+            for event in outcome.answer:
+                log.info(event.kind, case_id=str(case_id), stage=timer.stage, step=timer.step)
     return len(claimed)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-CELL_DEGREES = 0.01
+LOCK_DEGREES = 0.01
+CELLS_PER_DEGREE = 500
+"""The ledger's index of open cases is by cells of 0.002 degrees, about 220 m high and 175 m wide here."""
+_COLUMNS = 1_000_000
 _METRES_PER_DEGREE = 111_195.0
 
 
@@ -37,10 +40,18 @@ def locks_of(category: str, lon: float, lat: float, near_m: float) -> set[int]:
     """One lock for each cell of about 1 km that the circle touches, so that two doors never open one problem."""
     wide, high = reach_degrees(lat, near_m)
     return {
-        zlib.crc32(f"{category}/{math.floor(x / CELL_DEGREES)}/{math.floor(y / CELL_DEGREES)}".encode())
+        zlib.crc32(f"{category}/{math.floor(x / LOCK_DEGREES)}/{math.floor(y / LOCK_DEGREES)}".encode())
         for x in (lon - wide, lon + wide)
         for y in (lat - high, lat + high)
     }
+
+
+def cells_of(lon: float, lat: float, near_m: float) -> list[int]:
+    """The cells that the circle touches. A cell's number is made by the same arithmetic in the ledger's schema."""
+    wide, high = reach_degrees(lat, near_m)
+    rows = range(math.floor((lat - high) * CELLS_PER_DEGREE), math.floor((lat + high) * CELLS_PER_DEGREE) + 1)
+    columns = range(math.floor((lon - wide) * CELLS_PER_DEGREE), math.floor((lon + wide) * CELLS_PER_DEGREE) + 1)
+    return [row * _COLUMNS + column for row in rows for column in columns]
 
 
 @dataclass(frozen=True, slots=True)

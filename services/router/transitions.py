@@ -1,37 +1,51 @@
-"""What may be asked of a case in which state: the table. Whatever is not in it is refused.
-
-The finer moves (extension, suspension and their answers) get their rows with their commands; their states are here.
-"""
+"""What may be asked of a case in which state: the table. Whatever is not in it is refused."""
 
 from collections.abc import Mapping
 
 from services.router.case import State
 from services.router.commands import (
     Accept,
-    Close,
     Command,
-    Decline,
-    Dispatch,
     Dispute,
-    Escalate,
-    File,
+    Extend,
     Handle,
     Join,
+    Rate,
+    Reschedule,
     Return,
-    Rework,
     Ring,
+    Suspend,
+)  # fmt: skip
+from services.router.commands_of_centre import (
+    Approve,
+    Close,
+    Decline,
+    Dispatch,
+    Escalate,
+    File,
+    ForceClose,
+    Link,
+    Refuse,
+    Resume,
+    Rework,
+    Unlink,
+    Void,
 )  # fmt: skip
 
+_OPEN = {Join, Unlink, Escalate, Ring}
+_BEFORE_HANDLING = _OPEN | {Link, ForceClose, Void}
 ALLOWED: Mapping[State, frozenset[type[Command]]] = {
     "opened": frozenset(),
-    "held": frozenset({Join, File, Decline}),
-    "filed": frozenset({Join, Dispatch, Decline, Escalate}),
-    "dispatched": frozenset({Join, Accept, Return, Handle, Dispatch, Escalate, Ring}),
-    "accepted": frozenset({Join, Return, Handle, Dispatch, Escalate, Ring}),
-    "suspended": frozenset({Join, Escalate}),
-    "handled": frozenset({Join, Close, Rework, Escalate}),
-    "closed": frozenset({Dispute}),
-    "declined": frozenset(),
+    "held": frozenset(_OPEN | {Link, File, Decline}),
+    "filed": frozenset(_BEFORE_HANDLING | {Dispatch, Decline}),
+    "dispatched": frozenset(_BEFORE_HANDLING | {Dispatch, Accept, Return, Handle, Reschedule}),
+    "accepted": frozenset(_BEFORE_HANDLING | {Dispatch, Return, Handle, Extend, Suspend, Approve, Refuse, Reschedule}),
+    "suspended": frozenset(_BEFORE_HANDLING | {Resume}),
+    "handled": frozenset(_OPEN | {Close, Rework, Void}),
+    "closed": frozenset({Dispute, Rate, Approve, Refuse, Ring}),
+    "declined": frozenset({Rate}),
+    "void": frozenset({Rate}),
+    "linked": frozenset(),
 }
 OPEN_STATES: frozenset[State] = frozenset(state for state, commands in ALLOWED.items() if Join in commands)
 """States in which another report of the same problem joins the case."""

@@ -29,18 +29,32 @@ from schemas.cases import (
     CaseClosed,
     CaseDeclined,
     CaseDispatched,
+    CaseDisputed,
+    CaseDisputeRefused,
     CaseEscalated,
     CaseEvent,
+    CaseExtended,
     CaseFiled,
+    CaseHandled,
     CaseHeld,
     CaseJoined,
+    CaseLinked,
     CaseOpened,
+    CaseRated,
     CaseReopened,
+    CaseRequested,
+    CaseRequestRefused,
+    CaseRescheduled,
+    CaseResumed,
+    CaseReturned,
     CaseReworked,
     CaseSuspended,
+    CaseUnlinked,
+    CaseVoided,
+    Stage,
 )
 from schemas.events import Event, Named, Place
-from schemas.ids import case_id_of, event_id_of, report_id_of
+from schemas.ids import case_id_of, event_id_of, report_id_of, unlinked_case_id_of
 from schemas.reports import ReportDisputed, ReportReceived
 from services.notifier.callback import Callbacks
 from services.notifier.city import read_wording
@@ -125,8 +139,8 @@ def report(number: int, app: str = "jinyang", **changes: Any) -> ReportReceived:
 class Story:
     """A case as the router tells of it: each call is its next event."""
 
-    def __init__(self, by: ReportReceived) -> None:
-        self.report, self.case_id, self.seq = by, case_id_of(by.report_id), 0
+    def __init__(self, by: ReportReceived, case_id: UUID | None = None) -> None:
+        self.report, self.case_id, self.seq = by, case_id or case_id_of(by.report_id), 0
 
     def _next(self, model: type[CaseEvent], **fields: Any) -> CaseEvent:
         self.seq += 1
@@ -161,8 +175,29 @@ class Story:
     def suspended(self, reason: str = "冬季停工") -> CaseEvent:
         return self._next(CaseSuspended, generation=1, until=TUESDAY_1200, reason=reason)
 
-    def escalated(self) -> CaseEvent:
-        return self._next(CaseEscalated, generation=1, stage="handle", step="due")
+    def returned(self) -> CaseEvent:
+        return self._next(CaseReturned, generation=1, platform=DRAINS, reason="not_ours")
+
+    def requested(self) -> CaseEvent:
+        return self._next(CaseRequested, generation=1, platform=DRAINS, request="extension", reason="连日降雨")
+
+    def request_refused(self) -> CaseEvent:
+        return self._next(CaseRequestRefused, generation=1, request="extension", reason="可以按时完成")
+
+    def extended(self) -> CaseEvent:
+        return self._next(CaseExtended, generation=1, deadline=TUESDAY_1200, reason="连日降雨")
+
+    def resumed(self) -> CaseEvent:
+        return self._next(CaseResumed, generation=1, deadline=TUESDAY_1200)
+
+    def rescheduled(self) -> CaseEvent:
+        return self._next(CaseRescheduled, generation=1, accept_by=TUESDAY_1200, deadline=TUESDAY_1200)
+
+    def escalated(self, stage: Stage | None = "handle") -> CaseEvent:
+        return self._next(CaseEscalated, generation=1, stage=stage, step="due" if stage else None)
+
+    def handled(self) -> CaseEvent:
+        return self._next(CaseHandled, generation=1, platform=DRAINS, text="已更换井盖")
 
     def reworked(self) -> CaseEvent:
         return self._next(CaseReworked, generation=1, reason="仍有缺失")
@@ -170,8 +205,31 @@ class Story:
     def closed(self, reply: str = "已更换井盖", **fields: Any) -> CaseEvent:
         return self._next(CaseClosed, reply=reply, **fields)
 
+    def forced(self) -> CaseEvent:
+        return self.closed("已由市政工程一并解决", forced=True, reason="works")
+
     def reopened(self) -> CaseEvent:
         return self._next(CaseReopened, report_id=self.report.report_id, reason="未处理")
+
+    def disputed(self) -> CaseEvent:
+        return self._next(CaseDisputed, report_id=self.report.report_id, reason="未处理")
+
+    def dispute_refused(self, *by: ReportReceived) -> CaseEvent:
+        report_ids = tuple(one.report_id for one in by or (self.report,))
+        return self._next(CaseDisputeRefused, report_ids=report_ids, reply="经复查，已处置到位")
+
+    def unlinked(self, other: ReportReceived | None = None) -> CaseEvent:
+        moved_to = unlinked_case_id_of(self.case_id, self.seq + 1)
+        return self._next(CaseUnlinked, report_id=(other or self.report).report_id, moved_to=moved_to)
+
+    def linked(self, to: UUID | None = None) -> CaseEvent:
+        return self._next(CaseLinked, linked_to=to or case_id_of(self.case_id))
+
+    def voided(self, reply: str = "测试上报") -> CaseEvent:
+        return self._next(CaseVoided, reason="test_case", reply=reply)
+
+    def rated(self) -> CaseEvent:
+        return self._next(CaseRated, report_id=self.report.report_id, stars=5)
 
 
 @dataclass

@@ -4,12 +4,14 @@ import asyncio
 import random
 from itertools import permutations
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from chassis.kafka.envelope import Unreadable
 from schemas.cases import CaseEvent
 from schemas.events import Event, Sealed
+from schemas.ids import unlinked_case_id_of
 from schemas.reports import ReportDisputed
 from services.notifier.consumers import read_case
 from tests.notifier.conftest import (
@@ -31,6 +33,11 @@ from tests.notifier.conftest import (
 SOMEWHERE = "http://127.0.0.1:9/callbacks"
 FIRST, SECOND = report(1), report(2, "fenhe")
 TO_FIRST, TO_SECOND = f"report:{FIRST.report_id}", f"report:{SECOND.report_id}"
+
+
+def told_in(feed: list[Any]) -> list[tuple[UUID, str]]:
+    """Of which case what was told, in order."""
+    return [(UUID(item["case_id"]), item["event"]) for item in feed]
 
 
 async def test_an_event_before_its_report_owes_nothing_until_the_report_arrives(notifier: Notifier) -> None:
@@ -123,6 +130,58 @@ async def test_a_second_reading_of_everything_changes_nothing(notifier: Notifier
 
     assert (2, 7, 2) == (len(before["reporters"]), len(before["notices"]), len(receiver.heard))
     assert before == after
+
+
+async def test_an_unlinked_report_hears_the_result_of_its_own_case_and_not_of_the_old_one(notifier: Notifier) -> None:
+    old = Story(FIRST)
+    early = [old.opened(), old.joined(SECOND), old.filed(), old.dispatched(), old.unlinked(SECOND)]
+    own = Story(SECOND, unlinked_case_id_of(old.case_id, old.seq))
+    late, apart = [old.handled(), old.closed()], [own.opened(), own.filed(), own.closed()]
+    await notifier.register(SOMEWHERE, key=PLATFORM)
+    await notifier.tell(FIRST, SECOND)
+    for batch in (early, late, apart):
+        await notifier.tell(*batch)
+    before = await notifier.everything()
+    for batch in (early, late, apart, [*early, *late]):
+        await notifier.tell(*batch)
+
+    assert [
+        (old.case_id, "case.joined"),
+        (old.case_id, "case.filed"),
+        (old.case_id, "case.unlinked"),
+        (own.case_id, "case.filed"),
+        (own.case_id, "case.closed"),
+    ] == told_in(await notifier.feed(5, FENHE))
+    assert [(old.case_id, "case.filed"), (old.case_id, "case.closed")] == told_in(await notifier.feed(2))
+    assert before == await notifier.everything()
+
+
+@pytest.mark.parametrize("first", ["the end", "the result"])
+async def test_the_reporters_of_a_linked_case_get_one_result_from_the_case_it_was_linked_to(
+    notifier: Notifier, first: str
+) -> None:
+    story, ended, third = Story(FIRST), Story(SECOND), report(3, "fenhe")
+    early = [story.opened(), story.filed(), ended.opened(), ended.joined(third), ended.filed(), ended.dispatched()]
+    ending = [ended.linked(story.case_id), ended.escalated()]
+    result = [story.joined(SECOND), story.joined(third), story.closed()]
+    batches: list[list[CaseEvent]] = [early, ending, result] if first == "the end" else [early, result, ending]
+    await notifier.tell(FIRST, SECOND, third)
+    await notifier.register(SOMEWHERE, key=PLATFORM)
+    for batch in batches:
+        assert [] == await notifier.tell(*batch)
+    before, told = await notifier.everything(), told_in(await notifier.feed(7, FENHE))
+    for batch in batches:
+        await notifier.tell(*batch)
+    kept = await notifier.database.fetch("select reports, platform_code from notifier.cases where case_id = $1",
+                                         ended.case_id)  # fmt: skip
+
+    assert 7 == len(told)
+    assert [(ended.case_id, "case.joined"), *[(ended.case_id, "case.filed")] * 2] == told[:3]
+    assert [(story.case_id, "case.joined")] * 2 + [(story.case_id, "case.closed")] * 2 == told[3:]
+    assert [(story.case_id, "case.filed"), (story.case_id, "case.closed")] == told_in(await notifier.feed(2))
+    assert [4] == [seq for seq, recipient, *_ in await notifier.owed() if recipient == "platform:P016"]
+    assert [([], None)] == [tuple(row) for row in kept]
+    assert before == await notifier.everything()
 
 
 async def test_the_first_record_of_a_report_stands(notifier: Notifier) -> None:

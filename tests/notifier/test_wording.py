@@ -31,6 +31,13 @@ def story() -> Story:
         (story().suspended("冻土"), Words(zh="暂时无法处置，2026-11-24 12:00前恢复。原因：冻土",
                                         en="Cannot be done before 2026-11-24 12:00. Reason: 冻土")),
         (story().closed("已更换"), Words(zh="已结案：已更换", en="Closed: 已更换")),
+        (story().rescheduled(), Words(zh="因工作日历调整，处置时限为 2026-11-24 12:00。",
+                                      en="The calendar has changed; the time limit is 2026-11-24 12:00.")),
+        (story().request_refused(), Words(zh="市排水管理处的申请未获批准：可以按时完成",
+                                          en="The request of 市排水管理处 was not granted: 可以按时完成")),
+        (story().dispute_refused(), Words(zh="异议审核结果：经复查，已处置到位",
+                                          en="Answer to your dispute: 经复查，已处置到位")),
+        (story().voided(), Words(zh="案件作废：测试上报", en="Withdrawn: 测试上报")),
     ],
 )  # fmt: skip
 def test_an_event_is_told_in_both_languages_and_in_the_citys_time(event: CaseEvent, said: Words) -> None:
@@ -93,14 +100,19 @@ def test_a_template_without_unknown_fields_can_always_be_filled(template: str) -
         (story().closed("已更换", media=("m1",)), {"text": "已更换", "media": ["m1"], "outcome": "closed"}),
         (story().closed("无法处置", outcome="closed_undone"),
          {"text": "无法处置", "media": [], "outcome": "closed_undone"}),
+        (story().closed("已解决", forced=True), {"text": "已解决", "media": [], "outcome": "closed"}),
         (story().declined("未发现"), {"text": "未发现", "media": [], "outcome": "declined"}),
+        (story().voided("测试上报"), {"text": "测试上报", "media": [], "outcome": "void"}),
     ],
 )  # fmt: skip
 def test_a_result_carries_the_citys_reply(event: CaseEvent, reply: dict[str, Any]) -> None:
     assert reply | {"at": utc(TUESDAY_1000 + timedelta(minutes=1))} == reply_of(event)
 
 
-@pytest.mark.parametrize("event", [story().filed(), story().dispatched(), story().suspended(), story().reopened()])
+@pytest.mark.parametrize(
+    "event",
+    [story().filed(), story().dispatched(), story().suspended(), story().reopened(), story().dispute_refused()],
+)
 def test_what_is_no_result_has_no_reply(event: CaseEvent) -> None:
     assert None is reply_of(event)
 

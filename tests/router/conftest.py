@@ -15,8 +15,9 @@ from chassis.postgres.pool import Database
 from schemas.events import Place
 from schemas.ids import event_id_of, report_id_of
 from schemas.reports import ReportDisputed, ReportReceived
-from services.router.act import Door, Waking
+from services.router.act import Door
 from services.router.city import City, read_city
+from services.router.waking import Waking
 
 ROOT = Path(__file__).parent.parent.parent
 SHANGHAI = timezone(timedelta(hours=8))
@@ -91,7 +92,7 @@ async def door(service_url: Callable[[str], str], clients_path: Path) -> AsyncIt
     """The router's edges on a real, empty ledger; `door.now` is a clock that the test sets."""
     database = Database(service_url("router"), "router-test")
     await database.open()
-    tables = "cases, reports, timers, answers, numbers, returns, outbox"
+    tables = "cases, reports, timers, answers, numbers, accounts, evidence, calendar, outbox"
     await database.execute("alter table router.history disable trigger history_stays")
     await database.execute(f"truncate router.history, {', '.join('router.' + t for t in tables.split(', '))}")
     await database.execute("alter table router.history enable trigger history_stays")

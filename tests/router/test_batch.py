@@ -11,10 +11,11 @@ from schemas import cases as ev
 from schemas.cases import KINDS
 from schemas.events import Place
 from schemas.ids import case_id_of
-from services.router import ledger_reads
+from services.router import ledger_lists, ledger_reads
 from services.router.act import Door
-from services.router.case import Case, evolve
+from services.router.case import Case
 from services.router.consumers import on_batch, read
+from services.router.evolve import evolve
 from tests.router.conftest import record_of, report
 
 
@@ -84,7 +85,7 @@ async def test_case_numbers_of_a_district_run_without_a_gap(door: Door) -> None:
 
 async def test_a_report_without_a_category_waits_for_the_centre(door: Door) -> None:
     await taken(door, report(1, category=None))
-    page = await ledger_reads.review(door.database, None, 10)
+    page = await ledger_lists.waiting(door.database, (), ledger_lists.FIRST, 10)
 
     assert [("held", "category_missing", None)] == [(c.state, c.waits_for, c.case_number) for c in page.cases]
 

@@ -78,7 +78,7 @@ async def test_the_same_key_gets_the_same_answer_and_another_body_under_it_is_re
     await reported(door, 1)
     first = await call.act(DRAINS, "accept", "once", generation=1)
     again = await call.act(DRAINS, "accept", "once", generation=1)
-    other = await call.act(DRAINS, "return", "once", generation=1, reason="not_ours")
+    other = await call.act(DRAINS, "return", "once", generation=1, reason="not_ours", note="不在管辖范围")
     lines = (await call.get(CENTRE, f"/v1/cases/{CASE}")).json()["history"]
 
     assert (first.status_code, first.content) == (again.status_code, again.content)
@@ -121,11 +121,11 @@ async def test_another_platforms_case_and_one_that_does_not_exist_look_alike(doo
 async def test_after_three_returns_the_centre_names_the_platform(door: Door, call: Caller) -> None:
     await reported(door, 1)
     for generation, key in enumerate((DRAINS, ROADS, YINGZE), 1):
-        answer = await call.act(key, "return", generation=generation, reason="not_ours")
+        answer = await call.act(key, "return", generation=generation, reason="not_ours", note="不在管辖范围")
         assert answer.status_code == 200
     waiting = (await call.get(CENTRE, "/v1/review")).json()["items"]
-    named = await call.act(CENTRE, "dispatch", platform="P013")
-    bounced = (await call.get(CENTRE, "/v1/platforms")).json()["returns"]
+    named = await call.act(CENTRE, "dispatch", platform="P013", generation=3)
+    bounced = (await call.get(CENTRE, "/v1/returns")).json()["items"]
 
     assert [(CASE, "filed", "arbitration")] == [(i["case_id"], i["state"], i["waits_for"]) for i in waiting]
     assert (200, "P013", 4) == (named.status_code, named.json()["platform"]["code"], named.json()["generation"])
@@ -136,10 +136,12 @@ async def test_after_three_returns_the_centre_names_the_platform(door: Door, cal
 
 async def test_a_held_case_is_filed_by_the_centre_or_declined(door: Door, call: Caller) -> None:
     await reported(door, 1, 2, category=None)
-    unknown = await call.act(CENTRE, "file", category="C9999")
-    filed = await call.act(CENTRE, "file", category="C0102")
+    unknown = await call.act(CENTRE, "file", category="C9999", generation=0)
+    filed = await call.act(CENTRE, "file", category="C0102", generation=0)
     other = case_id_of(report(2).report_id)
-    declined = await call.post(CENTRE, f"/v1/cases/{other}/decline", {"reason": "not_true", "reply": "未发现问题"})
+    declined = await call.post(
+        CENTRE, f"/v1/cases/{other}/decline", {"reason": "not_true", "reply": "未发现问题", "generation": 0}
+    )
 
     assert (422, "category_unknown", "category") == (
         unknown.status_code, unknown.json()["reason"], unknown.json()["errors"][0]["field"],
@@ -262,7 +264,10 @@ async def test_a_waiting_platform_is_told_as_soon_as_it_is_given_a_case(door: Do
 async def test_of_two_acts_that_race_one_is_refused(door: Door, call: Caller) -> None:
     await reported(door, 1)
     answers = await asyncio.gather(
-        *(call.act(DRAINS, "return", f"race-{n}", generation=1, reason="not_ours") for n in range(6)),
+        *(
+            call.act(DRAINS, "return", f"race-{n}", generation=1, reason="not_ours", note="不在管辖范围")
+            for n in range(6)
+        ),
         call.act(DRAINS, "accept", "race-accept", generation=1),
     )
     case = (await call.get(CENTRE, f"/v1/cases/{CASE}")).json()
@@ -283,8 +288,9 @@ async def test_a_case_explains_why_its_platform_was_chosen(door: Door, call: Cal
     await reported(door, 1)
     choice = (await call.get(CENTRE, f"/v1/cases/{CASE}")).json()["choice"]
 
-    assert ("R0289", door.city.version, {"category": "C0102", "district": "140106"}, ["P015", "P002"]) == (
-        choice["rule"], choice["city_version"], choice["inputs"], choice["not_taken"],
+    inputs = {"category": "C0102", "district": "140106", "owner": None}
+    assert ("R0289", door.city.version, inputs, [("P015", "further_down"), ("P002", "further_down")]) == (
+        choice["rule"], choice["city_version"], choice["inputs"], [(c["code"], c["why"]) for c in choice["not_taken"]],
     )  # fmt: skip
 
 

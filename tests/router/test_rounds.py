@@ -49,7 +49,7 @@ async def test_a_timer_of_a_case_that_moved_on_counts_nothing(door: Door) -> Non
     await reported(door, 1)
     hour(door).at += timedelta(hours=3)
     async with door.database.transaction() as connection:
-        back = Return("platform:P016", "P016", 1, "not_ours")
+        back = Return("platform:P016", "P016", 1, "not_ours", "不在管辖范围")
         await act(connection, door, [Ask(CASE, back)], door.now())
     await make_round(door)
     timers = await door.database.fetch("select generation, step from router.timers where case_id = $1", CASE)
@@ -65,7 +65,7 @@ async def test_an_act_and_a_round_that_meet_both_end(door: Door) -> None:
     async def give_back(number: int) -> None:
         async with door.database.transaction() as connection:
             case_id = case_id_of(report(number).report_id)
-            back = Return("platform:P016", "P016", 1, "not_ours")
+            back = Return("platform:P016", "P016", 1, "not_ours", "不在管辖范围")
             await act(connection, door, [Ask(case_id, back)], door.now())
 
     await asyncio.gather(*(give_back(n) for n in range(1, 30)), *(make_round(door) for _ in range(3)))

@@ -137,7 +137,9 @@ async def test_a_report_becomes_a_case_on_a_platforms_list_and_its_events_are_pu
         await listed(router, case_id)
         await post(router, case_id, "accept", "k1", generation=1)
         await router.http.post(
-            f"/v1/cases/{case_id}/dispatch", json={"platform": "P013"}, headers=CENTRE | {"Idempotency-Key": "k2"}
+            f"/v1/cases/{case_id}/dispatch",
+            json={"platform": "P013", "generation": 1},
+            headers=CENTRE | {"Idempotency-Key": "k2"},
         )
     found = await events_of(kafka, {case_id}, lambda f: all(len(events) >= 5 for events in f.values()))
 

@@ -1,0 +1,63 @@
+"""What time does to a case: steps of its stages, the end of a suspension, a calendar that has changed. Pure."""
+
+from datetime import datetime
+
+from schemas import cases as ev
+from services.router.case import Case, CaseEvent
+from services.router.city import City
+from services.router.clocks import Clock
+from services.router.commands import ClockAct, Refusal, Reschedule, Ring
+from services.router.dispatching import limit_of, numbered
+from services.router.timers import Timer, next_timers, running
+
+Events = tuple[CaseEvent, ...]
+
+
+def clock_asks(case: Case, command: ClockAct, at: datetime, city: City) -> Events | Refusal:
+    """Refusals: not_due (too early, or it has taken effect already), still_right (of a reschedule)."""
+    if isinstance(command, Reschedule):
+        return _rescheduled(case, command, at, city)
+    due = next((t for t in next_timers(case, city) if _is_meant(t, command) and t.at <= at), None)
+    if due is None:
+        return Refusal("not_due")
+    if command.step == "resume":
+        return (resumed(case, at, city, command.by),)
+    deadline = next(run.deadline for run in running(case, city) if run.stage == command.stage)
+    return (
+        ev.CaseEscalated(
+            **numbered(case, command.by, at), generation=case.generation, stage=command.stage, step=command.step,
+            deadline=deadline,
+        ),
+    )  # fmt: skip
+
+
+def resumed(case: Case, at: datetime, city: City, by: str) -> ev.CaseResumed:
+    """The clock runs on with what was left of it."""
+    limit = limit_of(case, city)
+    left = limit.amount if case.allowed is None else case.allowed
+    deadline = city.calendar.deadline(at, Clock(limit.kind, left))
+    provisional = city.calendar.is_provisional(at, deadline)
+    return ev.CaseResumed(
+        **numbered(case, by, at), generation=case.generation, deadline=deadline, provisional=provisional
+    )
+
+
+def _is_meant(timer: Timer, command: Ring) -> bool:
+    return (timer.generation, timer.stage, timer.step) == (command.generation, command.stage, command.step)
+
+
+def _rescheduled(case: Case, command: Reschedule, at: datetime, city: City) -> Events | Refusal:
+    """Both deadlines as today's calendar makes them of what they were made of."""
+    if case.clock_from is None or case.allowed is None or case.dispatched_at is None or case.deadline is None:
+        return Refusal("still_right")
+    deadline = city.calendar.deadline(case.clock_from, Clock(limit_of(case, city).kind, case.allowed))
+    provisional = city.calendar.is_provisional(case.clock_from, deadline)
+    accept_by = min(deadline, city.calendar.deadline(case.dispatched_at, city.limits.accept))
+    if (deadline, accept_by, provisional) == (case.deadline, case.accept_by, case.provisional):
+        return Refusal("still_right")
+    return (
+        ev.CaseRescheduled(
+            **numbered(case, command.by, at), generation=case.generation, accept_by=accept_by, deadline=deadline,
+            provisional=provisional,
+        ),
+    )  # fmt: skip

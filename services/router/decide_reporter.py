@@ -1,0 +1,61 @@
+"""What a report asks of a case that there is: to join it, to dispute its closing, to rate it. Pure."""
+
+from datetime import datetime
+from typing import assert_never
+
+from schemas import cases as ev
+from services.router.case import Case, CaseEvent
+from services.router.city import City
+from services.router.commands import Dispute, Join, Rate, Refusal, ReporterAct
+from services.router.dispatching import dispatched_to, numbered, rules_dispatch, same_again
+from services.router.evolve import evolve
+
+Events = tuple[CaseEvent, ...]
+
+
+def reporter_asks(case: Case, command: ReporterAct, at: datetime, city: City) -> Events | Refusal:
+    """Refusals: already_joined, unknown_case (of a report that is not in the case), dispute_too_late,
+    dispute_waiting."""
+    if isinstance(command, Join):
+        return _joined(case, command, at)
+    if command.report_id not in case.reports:
+        return Refusal("unknown_case")
+    given = numbered(case, command.by, at)
+    match command:
+        case Rate(report_id=report_id, stars=stars, text=text):
+            return (ev.CaseRated(**given, report_id=report_id, stars=stars, text=text),)
+        case Dispute():
+            return _disputed(case, command, at, city)
+    assert_never(command)
+
+
+def _joined(case: Case, command: Join, at: datetime) -> Events | Refusal:
+    if command.report_id in case.reports:
+        return Refusal("already_joined")
+    joined = ev.CaseJoined(
+        **numbered(case, command.by, at), report_id=command.report_id, text=command.text, media=command.media,
+        category=command.category, place=command.place,
+    )  # fmt: skip
+    return (joined,)
+
+
+def _disputed(case: Case, command: Dispute, at: datetime, city: City) -> Events | Refusal:
+    """The first dispute of a case opens it again by itself; what comes after it waits for the centre."""
+    if case.closed_at is None or at - case.closed_at > city.limits.dispute_window:
+        return Refusal("dispute_too_late")
+    if command.report_id in case.disputed_by:
+        return Refusal("dispute_waiting")
+    given = numbered(case, command.by, at)
+    if case.reopened or case.forced or case.disputed_by:
+        return (ev.CaseDisputed(**given, report_id=command.report_id, reason=command.text),)
+    reopened = ev.CaseReopened(**given, report_id=command.report_id, reason=command.text)
+    return again(case, reopened, at, city)
+
+
+def again(case: Case, event: ev.CaseReworked | ev.CaseReopened, at: datetime, city: City) -> Events:
+    """The event, and the same platform once more with a new clock; whom the rules choose, if nobody has it."""
+    after = evolve(case, event)
+    chosen = same_again(after)
+    if chosen is None:
+        return event, *rules_dispatch(after, at, city)
+    return event, dispatched_to(after, chosen, at, city)

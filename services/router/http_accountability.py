@@ -1,0 +1,75 @@
+"""Accountability by HTTP: what each platform, district or category was due in a period and did, as JSON or CSV."""
+
+import csv
+import io
+from dataclasses import asdict
+from typing import Any, cast
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from chassis.http.direct import queries
+from services.router import ledger_accounts
+from services.router.act import Door
+from services.router.case_answer import local
+from services.router.city import City
+from services.router.figures import DEFINITIONS, HEADINGS, cells, figures, total
+from services.router.http_queries import just_after, one_of, period
+from services.router.ledger_accounts import By, Sums
+
+BY = ("platform", "district", "category")
+
+
+def routes(door: Door) -> APIRouter:
+    """The one call."""
+    api = APIRouter(tags=["centre"])
+
+    @api.get(
+        "/v1/accountability",
+        openapi_extra=queries("by", "since", "until", "platform", "district", "category", "format"),
+    )
+    async def accountability(request: Request) -> Response:
+        """应处置, 处置率, 按期处置率, 返工率, 退单数, 延期率, 超期待处置 and the mean handling time, for any period.
+
+        `by` platform, district or category; `since` and `until` are dates or instants. A period that is over is told as
+        it stood at its end, whenever you ask. A rate without a denominator is null, in CSV "-".
+        """
+        door.keys.admit(request, "centre", "ops")
+        by = cast(By, one_of(request, "by", BY) or "platform")
+        only = (
+            one_of(request, "platform", tuple(door.city.platforms)),
+            one_of(request, "district", tuple(door.city.rules.platform_of_district)),
+            one_of(request, "category", tuple(door.city.clocks)),
+        )
+        since, until = period(request, door.now(), door.city)
+        as_of = min(until, just_after(door.now()))
+        rows = await ledger_accounts.sums(door.database, by, since, until, as_of, only)
+        names = _names(by, door.city)
+        if one_of(request, "format", ("json", "csv")) == "csv":
+            return Response(_table(rows, names), media_type="text/csv; charset=utf-8")
+        body = {
+            "by": by, "since": local(since, door.city), "until": local(until, door.city),
+            "as_of": local(as_of, door.city), "items": [_item(row, names) for row in rows],
+            "total": figures(total(rows)), "definitions": DEFINITIONS,
+        }  # fmt: skip
+        return Response(orjson.dumps(body), media_type="application/json")
+
+    return api
+
+
+def _names(by: By, city: City) -> dict[str, str]:
+    return dict({"platform": city.platforms, "district": city.district_names, "category": city.category_names}[by])
+
+
+def _item(row: Sums, names: dict[str, str]) -> dict[str, Any]:
+    return {"code": row.code, "name": names.get(row.code), **figures(asdict(row))}
+
+
+def _table(rows: list[Sums], names: dict[str, str]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["代码", "名称", *HEADINGS.values()])
+    for row in rows:
+        writer.writerow([row.code, names.get(row.code, ""), *cells(figures(asdict(row)))])
+    writer.writerow(["", "合计", *cells(figures(total(rows)))])
+    return out.getvalue()

@@ -1,0 +1,68 @@
+"""Bodies of acts: strict, without control characters, every unfit field named; and their OpenAPI page."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from chassis.http.bodies import barred_characters, read_json
+from chassis.http.problems import FieldError, Problem
+
+MOST_BYTES = 256 * 1024
+MOST_AT_ONCE = 100
+_REASONS = {"missing": "missing", "extra_forbidden": "unknown_field", "string_too_short": "too_short"}
+_REASONS |= {"string_too_long": "too_long", "too_long": "too_many", "too_short": "too_few"}
+
+
+class Body(BaseModel):
+    """The strict body of an act: no unknown fields, no text that looks like something else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+B = TypeVar("B", bound=Body)
+
+
+def documented(model: type[Body], summary: str = "") -> dict[str, Any]:
+    """What the OpenAPI page says about an act's body and its key."""
+    body = {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
+    key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string", "maxLength": 255}}
+    match = {"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": "The ETag that you saw."}
+    return {"requestBody": body, "parameters": [key, match]} | ({"summary": summary} if summary else {})
+
+
+async def read_body(request: Request, model: type[B]) -> B:
+    """The body as `model`, or a `Problem` that names every unfit field and why."""
+    value = await read_json(request, MOST_BYTES)
+    try:
+        body = model.model_validate_json(orjson.dumps(value))
+    except ValidationError as why:
+        errors = [
+            FieldError(path_of(e["loc"]), _REASONS.get(e["type"], "unfit"), e["msg"])
+            for e in why.errors(include_url=False)
+        ]
+        raise Problem(422, "unfit_body", "The body does not fit.", errors=errors) from why
+    for field, text in _texts("", value):
+        if barred_characters(text):
+            raise Problem(422, "control_characters", "Control and direction characters are refused.", field=field)
+    return body
+
+
+def path_of(parts: Sequence[int | str]) -> str:
+    """`items[3].text` from the parts of a path."""
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path or "body"
+
+
+def _texts(path: str, value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, str):
+        return [(path or "body", value)]
+    if isinstance(value, dict):
+        return [found for name, v in value.items() for found in _texts(f"{path}.{name}".lstrip("."), v)]
+    if isinstance(value, list):
+        return [found for n, v in enumerate(value) for found in _texts(f"{path}[{n}]", v)]
+    return []

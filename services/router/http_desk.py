@@ -1,0 +1,90 @@
+"""The centre's lists by HTTP: review with suggested answers, arbitration, requests, overdue, by platform, reasons."""
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from chassis.http.direct import queries
+from services.router import ledger_accounts, ledger_lists
+from services.router.act import Door
+from services.router.case import Case
+from services.router.case_answer import case_answer, local
+from services.router.http_queries import cursor_of, one_of, page_size, period, place, some_of
+from services.router.ledger_lists import Listed
+from services.router.suggestion import Likeness, suggested
+
+ARBITRATION = ("arbitration", "no_platform")
+REQUESTS = ("extension", "suspension", "dispute")
+BOUNCED_BY = ("rule", "category", "platform", "reason")
+
+
+def routes(door: Door) -> APIRouter:
+    """The lists of the centre and operations."""
+    api = APIRouter(tags=["centre"])
+    _add_waiting(api, door)
+
+    @api.get("/v1/overdue", openapi_extra=queries("platform", "cursor", "limit"))
+    async def overdue(request: Request) -> Response:
+        """What platforms should have handled and have not, longest overdue first."""
+        door.keys.admit(request, "centre", "ops")
+        platform = one_of(request, "platform", tuple(door.city.platforms))
+        page = await ledger_lists.overdue(door.database, platform, door.now(), place(request), page_size(request))
+        return _page(page, [case_answer(case, door.city) for case in page.cases])
+
+    @api.get("/v1/returns", openapi_extra=queries("by", "since", "until"))
+    async def returns(request: Request) -> Response:
+        """The bounce ledger: how often dispatches came back, by rule, category, platform, reason; most first."""
+        door.keys.admit(request, "centre", "ops")
+        by = some_of(request, "by", BOUNCED_BY, ("rule", "category", "platform"))
+        since, until = period(request, door.now(), door.city)
+        rows = await ledger_accounts.returns(door.database, since, until, by)
+        items = [{**row, "last_at": local(row["last_at"], door.city)} for row in rows]
+        return _json({"items": items, "since": local(since, door.city), "until": local(until, door.city)})
+
+    @api.get("/v1/reasons")
+    async def reasons(request: Request) -> Response:
+        """The codes that may be given for each act, with their words."""
+        door.keys.admit(request, "centre", "ops", "platform")
+        acts = dict.fromkeys(act for act, _ in door.city.reasons)
+        items = {act: [{"code": c, "text": door.city.reasons[act, c]} for c in door.city.codes(act)] for act in acts}
+        return _json({"items": items})
+
+    return api
+
+
+def _add_waiting(api: APIRouter, door: Door) -> None:
+    likeness = Likeness(door.city.synonyms)
+
+    def answered(case: Case) -> dict[str, Any]:
+        return {**case_answer(case, door.city), "suggestion": suggested(case, door.city, likeness)}
+
+    @api.get("/v1/review", openapi_extra=queries("cursor", "limit"))
+    async def review(request: Request) -> Response:
+        """What waits for the centre, longest first: why, and an answer that you might give."""
+        door.keys.admit(request, "centre", "ops")
+        page = await ledger_lists.waiting(door.database, (), place(request), page_size(request))
+        return _page(page, [answered(case) for case in page.cases])
+
+    @api.get("/v1/arbitration", openapi_extra=queries("cursor", "limit"))
+    async def arbitration(request: Request) -> Response:
+        """Cases that no platform has: returned too often, or nobody is left; longest waiting first."""
+        door.keys.admit(request, "centre", "ops")
+        page = await ledger_lists.waiting(door.database, ARBITRATION, place(request), page_size(request))
+        return _page(page, [answered(case) for case in page.cases])
+
+    @api.get("/v1/requests", openapi_extra=queries("request", "cursor", "limit"))
+    async def requests(request: Request) -> Response:
+        """Extensions, suspensions and disputes that wait for your yes or no, nearest deadline first."""
+        door.keys.admit(request, "centre", "ops")
+        kind = one_of(request, "request", REQUESTS)
+        page = await ledger_lists.requesting(door.database, kind, place(request), page_size(request))
+        return _page(page, [case_answer(case, door.city) for case in page.cases])
+
+
+def _page(page: Listed, items: list[dict[str, Any]]) -> Response:
+    return _json({"items": items, "next": cursor_of(page.place)})
+
+
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")

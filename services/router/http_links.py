@@ -1,0 +1,151 @@
+"""The same problem by hand: a case linked to another one, a report unlinked into a case of its own.
+
+Both change two cases; one transaction does both or, if either refuses, neither.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated
+from uuid import UUID
+
+import asyncpg
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from chassis.postgres.pool import Connection
+from chassis.postgres.together import Write
+from schemas.cases import CaseJoined, CaseOpened
+from schemas.ids import unlinked_case_id_of
+from services.router import ledger, ledger_reports
+from services.router.act import Ask, Door, Outcome, act
+from services.router.case import Case
+from services.router.commands import Join, Open, Refusal
+from services.router.commands_of_centre import Link, Unlink
+from services.router.decide import decide
+from services.router.http_acts import (
+    Asked,
+    answered_before,
+    case_id_from,
+    digest_of,
+    keeping,
+    key_of,
+    respond,
+    reused,
+    seen_of,
+    tell,
+    unknown_case,
+)  # fmt: skip
+from services.router.http_bodies import Body, documented, read_body
+from services.router.ledger_answers import Told
+from services.router.ledger_events import events_under
+from services.router.transitions import OPEN_STATES
+
+REPORTING = [CaseOpened.kind, CaseJoined.kind]
+Words = Annotated[str, Field(min_length=2, max_length=500)]
+Generation = Annotated[int | None, Field(ge=0, le=1_000_000)]
+
+
+class LinkBody(Body):
+    linked_to: UUID
+    reason: Words
+    generation: Generation = None
+
+
+class UnlinkBody(Body):
+    report_id: UUID
+    reason: Words
+    generation: Generation = None
+
+
+def routes(door: Door) -> APIRouter:
+    """The centre's two acts on two cases."""
+    api = APIRouter(tags=["centre"])
+
+    @api.post("/v1/cases/{case_id}/link", openapi_extra=documented(LinkBody))
+    async def link_case(request: Request, case_id: str) -> Response:
+        """The same problem as `linked_to`: its reports join that case, in their order, and this one ends."""
+        centre = door.keys.admit(request, "centre").name
+        key, ask_id = key_of(request), case_id_from(case_id)
+        body = await read_body(request, LinkBody)
+        link = Link(f"centre:{centre}", body.linked_to, body.reason, body.generation)
+        return await _once(door, request, centre, key, body, ask_id, link)
+
+    @api.post("/v1/cases/{case_id}/unlink", openapi_extra=documented(UnlinkBody))
+    async def unlink_report(request: Request, case_id: str) -> Response:
+        """The report is about another problem: it opens a case of its own, which is filed and dispatched."""
+        centre = door.keys.admit(request, "centre").name
+        key, ask_id = key_of(request), case_id_from(case_id)
+        body = await read_body(request, UnlinkBody)
+        unlink = Unlink(f"centre:{centre}", body.report_id, ask_id, body.reason, body.generation)
+        return await _once(door, request, centre, key, body, ask_id, unlink)
+
+    return api
+
+
+async def _once(
+    door: Door, request: Request, centre: str, key: str, body: LinkBody | UnlinkBody, case_id: UUID,
+    command: Link | Unlink,
+) -> Response:  # fmt: skip
+    seen = seen_of(request, body.generation)
+    asked = Asked(key, digest_of(request.url.path, body.model_dump_json()), Ask(case_id, command, seen))
+    try:
+        async with door.database.transaction() as connection:
+            told = await _told(connection, door, centre, asked)
+    except asyncpg.UniqueViolationError as why:
+        raise reused() from why
+    door.waking.tell()
+    return respond(told)
+
+
+async def _told(connection: Connection, door: Door, centre: str, asked: Asked) -> Told:
+    command = asked.ask.command
+    also = [command.linked_to] if isinstance(command, Link) else []
+    kept = await ledger.lock(connection, list({asked.ask.case_id, *also}))
+    answers = await answered_before(connection, centre, [asked])
+    if asked.key in answers:
+        return answers[asked.key]
+    if missing := [case_id for case_id in (asked.ask.case_id, *also) if case_id not in kept]:
+        raise unknown_case("linked_to" if missing[0] in also else "case_id")
+    asks, moves = await _plan(connection, asked.ask, kept)
+    if isinstance(decide(kept[asked.ask.case_id].case, asks[0].command, door.now(), door.city), Refusal):
+        asks, moves = asks[:1], []  # refused as a whole; the refusal is remembered
+
+    def written(outcomes: Sequence[Outcome]) -> Sequence[Write]:
+        answers[asked.key] = tell(outcomes[0], door)
+        return [*moves, *keeping(centre, [asked], answers)]
+
+    await act(connection, door, asks, door.now(), kept, written)
+    return answers[asked.key]
+
+
+async def _plan(connection: Connection, ask: Ask, kept: Mapping[UUID, ledger.Kept]) -> tuple[list[Ask], list[Write]]:
+    """What is asked of both cases, the first one first, and which reports change their case by it."""
+    case = kept[ask.case_id].case
+    said = {
+        event.report_id: event
+        for event in await events_under(connection, case.case_id, REPORTING)
+        if isinstance(event, CaseOpened | CaseJoined)
+    }
+    if isinstance(ask.command, Unlink):
+        return _unlinking(case, ask, ask.command, said.get(ask.command.report_id))
+    assert isinstance(ask.command, Link)  # noqa: S101 - the two acts of this file
+    to = ask.command.linked_to
+    link = replace(ask, command=replace(ask.command, to_open=kept[to].case.state in OPEN_STATES))
+    joins = [Ask(to, _joining(said[report_id], ask.command.by)) for report_id in case.reports if report_id in said]
+    return [link, *joins], [ledger_reports.move(case.reports, to)]
+
+
+def _unlinking(
+    case: Case, ask: Ask, command: Unlink, said: CaseOpened | CaseJoined | None
+) -> tuple[list[Ask], list[Write]]:
+    own = unlinked_case_id_of(case.case_id, case.seq + 1)
+    unlink = replace(ask, command=replace(command, moved_to=own))
+    if said is None:  # the decision says why not
+        return [unlink], []
+    category, place = said.category or case.category, said.place or case.place
+    opening = Open(own, said.report_id, category, place, said.text, said.media, None, command.by, unlinked=True)
+    return [unlink, Ask(own, opening)], [ledger_reports.move([said.report_id], own)]
+
+
+def _joining(said: CaseOpened | CaseJoined, by: str) -> Join:
+    return Join(said.report_id, said.text, said.media, by, said.category, said.place)

@@ -1,0 +1,54 @@
+"""A platform's worklist by HTTP: by deadline, in sweeps that pass no case, waiting for work if there is none."""
+
+import asyncio
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from chassis.http.direct import queries
+from chassis.postgres.horizon import look_soon
+from services.router import ledger_lists
+from services.router.act import Door
+from services.router.case_answer import case_answer
+from services.router.http_queries import cursor_of_sweep, page_size, seconds, some_of, sweep
+
+LONGEST_WAIT = 30
+POLL_SECONDS = 0.9
+"""Work that another process gave is seen within this time."""
+STATES = ("dispatched", "accepted", "suspended", "handled")
+OPEN_WORK = ("dispatched", "accepted", "suspended")
+
+
+def routes(door: Door) -> APIRouter:
+    """The one call."""
+    api = APIRouter(tags=["platforms"])
+
+    @api.get("/v1/platforms/me/cases", openapi_extra=queries("state", "cursor", "limit", "wait"))
+    async def worklist(request: Request) -> Response:
+        """Your cases, nearest deadline first; waits up to `wait` seconds for the first.
+
+        `state` takes several between commas. With `next` as `cursor` the list goes on; at its end, the cursor leads on
+        to what is dispatched to you from then on, again by deadline. Nothing is passed.
+        """
+        platform = door.keys.admit(request, "platform").name
+        return await _worklist(door, platform, request)
+
+    return api
+
+
+async def _worklist(door: Door, platform: str, request: Request) -> Response:
+    states = some_of(request, "state", STATES, OPEN_WORK)
+    begun, limit = sweep(request), page_size(request)
+    until = asyncio.get_running_loop().time() + seconds(request, "wait", LONGEST_WAIT)
+
+    async def look() -> ledger_lists.Worklist:
+        return await ledger_lists.worklist(door.database, platform, states, begun, limit)
+
+    page = await look()
+    while not page and not door.waking.ended and (left := until - asyncio.get_running_loop().time()) > 0:
+        begun = page.onward
+        woken = await door.waking.wait(platform, min(left, POLL_SECONDS))
+        page = await (look_soon(look) if woken else look())
+    items = [case_answer(case, door.city) for case in page.cases]
+    body = {"items": items, "next": cursor_of_sweep(page.onward)}
+    return Response(orjson.dumps(body), media_type="application/json")

@@ -1,0 +1,114 @@
+"""The ledger's accounts, one row for each dispatch: written with the case, summed for any period, made anew at will."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from chassis.postgres.pool import Connection, Database
+from chassis.postgres.together import Write, columns, write_together
+from services.router.accountability import Account, fold
+from services.router.ledger_events import all_events
+
+By = Literal["platform", "district", "category"]
+CASES_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What one platform, district or category (`code`) comes to. Rates are made of these, never averaged."""
+
+    code: str
+    due: int
+    handled: int
+    in_time: int
+    overdue_open: int
+    extended: int
+    returned: int
+    to_close: int
+    reworked: int
+    spent_s: int
+    timed: int
+
+
+def writes(accounts: Collection[Account]) -> list[Write]:
+    """Adds or replaces accounts; each case and generation stands once in `accounts`."""
+    return [Write(_UPSERT, columns([astuple(a) for a in accounts]))] if accounts else []
+
+
+_UPSERT = """
+insert into router.accounts as a (case_id, generation, platform, rule, category, district, dispatched_at, deadline,
+    extensions, handled_at, spent_s, reworked_at, returned_at, return_reason, ended_at, ended)
+select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+    $8::timestamptz[], $9::int[], $10::timestamptz[], $11::int[], $12::timestamptz[], $13::timestamptz[], $14::text[],
+    $15::timestamptz[], $16::text[])
+on conflict (case_id, generation) do update set deadline = excluded.deadline, extensions = excluded.extensions,
+    handled_at = excluded.handled_at, spent_s = excluded.spent_s, reworked_at = excluded.reworked_at,
+    returned_at = excluded.returned_at, return_reason = excluded.return_reason, ended_at = excluded.ended_at,
+    ended = excluded.ended"""
+
+
+async def sums(
+    database: Database, by: By, since: datetime, until: datetime, as_of: datetime, only: tuple[str | None, ...]
+) -> list[Sums]:
+    """For [since, until), as it stood at `as_of`; `only`: platform, district, category (None: any). In code order.
+
+    Due: the deadline lies in the period; not what was returned, voided or linked away, nor what ended otherwise before
+    its deadline. To be closed: handled in the period.
+    """
+    rows = await database.fetch(_SUMS.format(by=by), since, until, as_of, *only)
+    return [Sums(**dict(row)) for row in rows]
+
+
+_SUMS = """
+with counted as (
+    select {by} as code, *,
+        deadline >= $1 and deadline < $2 and returned_at is null and ended not in ('void', 'linked')
+            and (ended_at is null or ended_at > deadline) as is_due,
+        handled_at >= $1 and handled_at < least($2, $3) as is_to_close,
+        handled_at < $3 as is_handled
+    from router.accounts
+    where ($4::text is null or platform = $4) and ($5::text is null or district = $5)
+        and ($6::text is null or category = $6)
+        and (deadline >= $1 and deadline < $2 or handled_at >= $1 and handled_at < $2
+             or returned_at >= $1 and returned_at < $2))
+select code, count(*) filter (where is_due) as due,
+    count(*) filter (where is_due and is_handled) as handled,
+    count(*) filter (where is_due and is_handled and handled_at <= deadline) as in_time,
+    count(*) filter (where is_due and is_handled is not true and deadline < $3 and ended_at is null) as overdue_open,
+    count(*) filter (where is_due and extensions > 0) as extended,
+    count(*) filter (where returned_at >= $1 and returned_at < $2) as returned,
+    count(*) filter (where is_to_close) as to_close,
+    count(*) filter (where is_to_close and reworked_at < $3) as reworked,
+    coalesce(sum(spent_s) filter (where is_to_close), 0)::bigint as spent_s,
+    count(spent_s) filter (where is_to_close) as timed
+from counted group by code order by code"""
+
+
+async def returns(database: Database, since: datetime, until: datetime, by: Sequence[str]) -> list[dict[str, Any]]:
+    """The bounce ledger: how often dispatches came back in [since, until), by rule, category, platform or reason."""
+    named = {"rule": "rule", "category": "category", "platform": "platform", "reason": "return_reason"}
+    chosen = ", ".join(f"{named[name]} as {name}" for name in by)
+    rows = await database.fetch(
+        f"""select {chosen}, count(*) as times, max(returned_at) as last_at from router.accounts
+            where returned_at >= $1 and returned_at < $2 group by {", ".join(named[name] for name in by)}
+            order by times desc, {", ".join(by)} limit 500""",  # noqa: S608 - names of our own
+        since,
+        until,
+    )
+    return [dict(row) for row in rows]
+
+
+async def recount(connection: Connection) -> int:
+    """Makes every account anew of history, inside the caller's transaction; returns how many there are.
+
+    Acts wait meanwhile: an account that changed under the hands of this would be lost.
+    """
+    await connection.execute("lock table router.cases in share mode")
+    await connection.execute("delete from router.accounts")
+    count = 0
+    async for events in all_events(connection, CASES_AT_ONCE):
+        accounts = fold(events)
+        await write_together(connection, writes(accounts.values()))
+        count += len(accounts)
+    return count
