@@ -89,7 +89,7 @@ def _play(console: Console, env: Mapping[str, str], logs: Path) -> int:
 
 async def _watch(console: Console, play: Play, facts: Facts, logs: Path) -> int:
     bars = demo_view.Bars(console, int(os.environ.get("DEMO_REPORTS", "240")))
-    began = time.monotonic()
+    start, began = time.time(), time.monotonic()
     with bars.progress:
         await play.run(bars.follow, PATIENCE)
     seconds = time.monotonic() - began
@@ -98,6 +98,8 @@ async def _watch(console: Console, play: Play, facts: Facts, logs: Path) -> int:
     if whole := [page for page in pages.values() if page.get("reply")]:
         demo_view.life(console, max(whole, key=lambda page: len(page["timeline"])))
     demo_view.latencies(console, facts, seconds)
+    demo_view.desk(console, play.centre.did, await play.centre.figures(start))
+    await play.close()
     wrong = faults(facts.sent, Heard(facts.feed, facts.callbacks), pages)
     for line in wrong:
         console.print(f"[red]✗[/] {line}")

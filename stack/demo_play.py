@@ -1,4 +1,4 @@
-"""What the demo itself plays: citizens who report through two apps, the centre, and readers of the feeds."""
+"""What the demo itself plays: citizens who report through two apps, and readers of the feeds."""
 
 import asyncio
 import time
@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from stack.demo_centre import Centre
 from stack.demo_facts import Facts, Tail, notice
 from tests.standins.citizens import Saying, sayings
 from tests.standins.photos import photo
@@ -14,10 +15,6 @@ from tests.standins.photos import photo
 APPS = {"jinyang": "APP_KEY", "fenhe": "APP2_KEY"}
 SENDERS = 8
 PHOTOS = 24
-UNNAMED = "E0110"
-"""The category that the centre names for a report that came without one."""
-ARBITER = "P013"
-"""The platform that the centre names when too many have returned a case."""
 
 
 class Play:
@@ -28,13 +25,14 @@ class Play:
         self._waiting = iter(list(sayings(count, seed=20190721, prefix=prefix)))
         self._count = count
         self._http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=40))
+        self.centre = Centre(self._http, env["ROUTER_URL"], env["CENTRE_KEY"])
 
     async def run(self, follow: Callable[[Facts], None], patience: float) -> None:
         """Plays until every report has its result or `patience` seconds are over; `follow` is called meanwhile."""
         begins = {name: await self._end_of_feed(name) for name in APPS}
         tasks = [asyncio.create_task(self._send_all())]
         tasks += [asyncio.create_task(self._read_feed(name, after)) for name, after in begins.items()]
-        tasks.append(asyncio.create_task(self._centre()))
+        tasks.append(asyncio.create_task(self.centre.work()))
         deadline = time.monotonic() + patience
         try:
             while not self._done() and time.monotonic() < deadline:
@@ -64,9 +62,11 @@ class Play:
                     await asyncio.sleep(0.1)
             return report_id, told
 
-        found = dict(await asyncio.gather(*(page(report_id) for report_id in self._facts.sent)))
+        return dict(await asyncio.gather(*(page(report_id) for report_id in self._facts.sent)))
+
+    async def close(self) -> None:
+        """Lets the connections go."""
         await self._http.aclose()
-        return found
 
     def _read_tails(self) -> None:
         for tail in self._tails:
@@ -129,28 +129,6 @@ class Play:
         answer = await self._http.get(f"{self._env['NOTIFIER_URL']}/v1/feed", params=query, headers=headers)
         answer.raise_for_status()
         return answer.json()
-
-    async def _centre(self) -> None:
-        """Files what waits for a category and names a platform where too many have returned a case."""
-        headers = {"Authorization": f"Bearer {self._env['CENTRE_KEY']}"}
-        while True:
-            answer = await self._http.get(f"{self._env['ROUTER_URL']}/v1/review", headers=headers)
-            answer.raise_for_status()
-            for case in answer.json()["items"]:
-                await self._decide(case, headers)
-            await asyncio.sleep(0.3)
-
-    async def _decide(self, case: Mapping[str, Any], headers: dict[str, str]) -> None:
-        act, body = {
-            "held": ("file", {"category": UNNAMED}),
-            "filed": ("dispatch", {"platform": ARBITER}),
-            "handled": ("close", {"reply": "经核查，问题已处置。"}),
-        }[case["state"]]
-        key = f"centre-{case['case_id']}-{act}-{case.get('seq', 0)}-{case.get('generation', 0)}"
-        url = f"{self._env['ROUTER_URL']}/v1/cases/{case['case_id']}/{act}"
-        answer = await self._http.post(url, json=body, headers=headers | {"Idempotency-Key": key})
-        if answer.status_code != 409:  # decided meanwhile
-            answer.raise_for_status()
 
     def _of_app(self, report_id: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._env[APPS[self._facts.app_of[report_id]]]}"}

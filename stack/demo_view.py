@@ -72,3 +72,16 @@ def latencies(console: Console, facts: Facts, seconds: float) -> None:
         table.add_row(words, *(f"{q:.0f}" for q in found) if found else ("-", "-", "-"))
     console.print(table)
     console.print(f"{len(facts.resulted)} whole lives in {seconds:.1f} s: {len(facts.resulted) / seconds:.1f} a second")
+
+
+def desk(console: Console, did: Mapping[str, int], figures: Mapping[str, Any]) -> None:
+    """What the centre did, and how the platforms stand."""
+    acts = ", ".join(f"{count} {act}" for act, count in sorted(did.items())) or "nothing had to be decided"
+    console.print(f"The centre: {acts}.")
+    rates = {
+        name: "-" if figures[name] is None else f"{figures[name]:.1%}" for name in figures if name.endswith("_rate")
+    }
+    console.print(
+        f"Accountability: {figures['due']} due, {rates['handled_rate']} handled, {rates['in_time_rate']} in time, "
+        f"{figures['returned']} returned, {figures['extended']} extended, {rates['reworked_rate']} reworked."
+    )

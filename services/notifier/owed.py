@@ -35,7 +35,7 @@ TO_EVERY_REPORTER = (CaseFiled, CaseDeclined, CaseSuspended, CaseClosed, CaseReo
 TO_ONE_REPORTER = (CaseJoined, CaseUnlinked, CaseDisputed)
 TO_THE_PLATFORM = (
     CaseDispatched, CaseEscalated, CaseReworked, CaseExtended, CaseSuspended, CaseResumed, CaseRescheduled,
-    CaseRequestRefused,
+    CaseRequestRefused, CaseVoided,
 )  # fmt: skip
 PRESSED_STAGES = (None, "accept", "handle")
 """Pressing that the platform hears of: by the centre, or by a clock of its own; check and reply are the centre's."""
@@ -131,9 +131,10 @@ def reporters_owed(case: Case, event: CaseEvent) -> tuple[UUID, ...]:
 def platform_owed(case: Case, event: CaseEvent) -> str | None:
     """The platform whose own system hears of `event`, `case` being the case after it.
 
-    Of a case without reports nobody hears: a notice stands under one.
+    Of a case without reports nobody hears: a notice stands under one. What a platform closes it knows itself.
     """
-    if not (case.platform and case.reports and isinstance(event, TO_THE_PLATFORM)):
+    told = isinstance(event, TO_THE_PLATFORM) or (isinstance(event, CaseClosed) and event.forced)
+    if not (case.platform and case.reports and told):
         return None
     if isinstance(event, CaseEscalated) and event.stage not in PRESSED_STAGES:
         return None

@@ -73,8 +73,9 @@ def _standing(case: Case | None) -> tuple[Account, ...]:
     return (
         Account(
             case.case_id, case.generation, case.platform.code, case.rule, case.category or "", case.district or "",
-            case.dispatched_at, None if case.state == "suspended" else case.deadline, case.extensions,
-            case.handled_at, case.spent_s,
+            case.dispatched_at, None if case.state == "suspended" else case.deadline,
+            case.extensions - case.extended_before, case.handled_at, case.spent_s,
+            ended_at=case.closed_at if case.forced else None, ended="forced" if case.forced else "",
         ),
     )  # fmt: skip
 

@@ -88,7 +88,7 @@ async def act(
 
 
 def _decided(draft: ledger.Draft, ask: Ask, at: datetime, door: Door) -> Outcome:
-    answer = _answer(draft.case, ask, at, door.city)
+    answer = answer_to(draft.case, ask, at, door.city)
     if isinstance(answer, Refusal):
         _remember(draft, ask, answer, at)
         return Outcome(draft.case, answer)
@@ -101,7 +101,8 @@ def _decided(draft: ledger.Draft, ask: Ask, at: datetime, door: Door) -> Outcome
     return Outcome(draft.case, answer)
 
 
-def _answer(case: Case | None, ask: Ask, at: datetime, city: City) -> Events | Refusal:
+def answer_to(case: Case | None, ask: Ask, at: datetime, city: City) -> Events | Refusal:
+    """What is decided; refused as changed_meanwhile if `ask` speaks of a case that has gone on since."""
     if case is not None and ask.seq is not None and ask.seq != case.seq:
         return Refusal("changed_meanwhile")
     return decide(case, ask.command, at, city)
@@ -135,7 +136,7 @@ async def _numbered(
 ) -> list[Ask]:
     """The asks, those that will file with a case number of their district and day."""
     day = city.calendar.local_date(at)
-    districts = [number_district(kept[a.case_id].case if a.case_id in kept else None, a.command, city) for a in asks]
+    districts = [_district_to_number(kept.get(ask.case_id), ask, city) for ask in asks]
     wanted: Counter[tuple[str, date]] = Counter((district, day) for district in districts if district is not None)
     following = await ledger_reports.reserve_numbers(connection, wanted)
     numbered = []
@@ -146,3 +147,9 @@ async def _numbered(
             ask = replace(ask, command=replace(ask.command, case_number=number))
         numbered.append(ask)
     return numbered
+
+
+def _district_to_number(kept: ledger.Kept | None, ask: Ask, city: City) -> str | None:
+    if kept is not None and ask.seq not in (None, kept.case.seq):
+        return None  # it will be refused, and uses up no number
+    return number_district(kept.case if kept else None, ask.command, city)

@@ -81,6 +81,8 @@ class Case:
     """Every platform that ever had the case; nobody else may know that it exists."""
     extensions: int = 0
     """Granted to this platform."""
+    extended_before: int = 0
+    """Of those, in earlier generations."""
     requested: Requested | None = None
     suspended_until: datetime | None = None
     reworks: int = 0

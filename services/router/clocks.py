@@ -129,7 +129,8 @@ class WorkingCalendar:
             if not self._reach(len(self._days)):
                 return start.astimezone(UTC) + timedelta(seconds=seconds)
         last = max(0, bisect_left(self._worked, target) - 1)
-        return self._zero + timedelta(seconds=last * _DAY + self._instant(last, target - self._worked[last]))
+        found = self._zero + timedelta(seconds=last * _DAY + self._instant(last, target - self._worked[last]))
+        return max(found, start.astimezone(UTC))  # a clock with nothing left, started in a break, runs out there
 
     def is_provisional(self, start: datetime, end: datetime) -> bool:
         """Whether a day between the two has no published calendar yet, so that the deadline may still move."""

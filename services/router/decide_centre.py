@@ -114,12 +114,15 @@ def _filed(case: Case, command: File, at: datetime, city: City) -> Events | Refu
 
 def _dispatched(case: Case, command: Dispatch, at: datetime, city: City) -> Events | Refusal:
     """By name, or by the rules. Once the platforms have returned it often enough, the name is final."""
+    here = case.platform.code if case.platform else None
     if command.platform is None:
         sent = rules_dispatch(case, at, city, command.owner, command.by)
+        if sent and sent[0].platform.code == here:
+            return Refusal("already_there")
         return sent or Refusal("no_candidate_left")
     if command.platform not in city.platforms:
         return Refusal("platform_unknown")
-    if case.platform is not None and case.platform.code == command.platform:
+    if command.platform == here:
         return Refusal("already_there")
     final = case.state == "filed" and len(case.returned_by) >= city.limits.most_returns
     chosen = Chosen(command.platform, BY_CENTRE, (command.platform,), command.owner, final)

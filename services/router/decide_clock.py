@@ -48,11 +48,13 @@ def _is_meant(timer: Timer, command: Ring) -> bool:
 
 def _rescheduled(case: Case, command: Reschedule, at: datetime, city: City) -> Events | Refusal:
     """Both deadlines as today's calendar makes them of what they were made of."""
-    if case.clock_from is None or case.allowed is None or case.dispatched_at is None or case.deadline is None:
+    accept_by = case.accept_by  # once accepted, it is past
+    if case.clock_from is None or case.allowed is None or case.dispatched_at is None or accept_by is None:
         return Refusal("still_right")
     deadline = city.calendar.deadline(case.clock_from, Clock(limit_of(case, city).kind, case.allowed))
     provisional = city.calendar.is_provisional(case.clock_from, deadline)
-    accept_by = min(deadline, city.calendar.deadline(case.dispatched_at, city.limits.accept))
+    if case.state == "dispatched":
+        accept_by = min(deadline, city.calendar.deadline(case.dispatched_at, city.limits.accept))
     if (deadline, accept_by, provisional) == (case.deadline, case.accept_by, case.provisional):
         return Refusal("still_right")
     return (

@@ -66,6 +66,8 @@ def _suspended(case: Case, command: Approve, at: datetime, city: City) -> Events
         return bad or Refusal("until_in_past")
     limit = limit_of(case, city)
     left = city.calendar.seconds_between(at, case.deadline, limit.kind) / Clock(limit.kind, 1).seconds
+    if case.allowed is not None:
+        left = min(left, case.allowed)  # `at` may lie before the clock began, if somebody set theirs back
     return (
         ev.CaseSuspended(
             **numbered(case, command.by, at), generation=case.generation, until=until, left=left,

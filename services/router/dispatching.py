@@ -44,7 +44,8 @@ def rules_dispatch(
 
 def next_dispatch(case: Case, at: datetime, city: City) -> tuple[ev.CaseDispatched, ...]:
     """After a return: the next candidate of the same choice; none when the centre must arbitrate."""
-    code = next_candidate(case.candidates, case.returned_by, city.limits.most_returns)
+    known = [code for code in case.candidates if code in city.platforms]  # a later pack may have dropped some
+    code = next_candidate(known, case.returned_by, city.limits.most_returns)
     if code is None:
         return ()
     return (dispatched_to(case, Chosen(code, case.rule, case.candidates, case.owner), at, city),)

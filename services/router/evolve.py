@@ -81,7 +81,8 @@ def _turned(case: Case, event: SideEvent) -> Case:  # noqa: C901  one arm for ea
         case ev.CaseUnlinked(report_id=report_id):
             return _with(case, reports=tuple(r for r in case.reports if r != report_id))
         case ev.CaseDisputed(report_id=report_id):
-            return _with(case, waits_for="dispute", waits_since=event.at, disputed_by=(*case.disputed_by, report_id))
+            since = case.waits_since or event.at  # who disputes it as well does not give the centre more time
+            return _with(case, waits_for="dispute", waits_since=since, disputed_by=(*case.disputed_by, report_id))
         case ev.CaseDisputeRefused():
             return _with(case, waits_for="", waits_since=None, disputed_by=())
         case ev.CaseRated(report_id=report_id, stars=stars):
@@ -135,8 +136,8 @@ def _dispatched(case: Case, event: ev.CaseDispatched) -> Case:
         accept_by=event.accept_by, deadline=event.deadline, provisional=event.provisional, limit=event.limit,
         original_deadline=case.original_deadline or event.deadline, clock_from=event.at, spent=0.0, fired=(),
         allowed=event.limit.amount if event.limit else None, held_by=held_by, city_version=event.city_version,
-        findings=(), extensions=case.extensions if stays else 0, requested=None, suspended_until=None, handled_at=None,
-        spent_s=None,
+        findings=(), extensions=case.extensions if stays else 0, extended_before=case.extensions if stays else 0,
+        requested=None, suspended_until=None, handled_at=None, spent_s=None,
     )  # fmt: skip
 
 

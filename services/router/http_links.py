@@ -5,10 +5,12 @@ Both change two cases; one transaction does both or, if either refuses, neither.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 import asyncpg
+import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
@@ -16,12 +18,12 @@ from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write
 from schemas.cases import CaseJoined, CaseOpened
 from schemas.ids import unlinked_case_id_of
-from services.router import ledger, ledger_reports
-from services.router.act import Ask, Door, Outcome, act
+from services.router import ledger, ledger_reads, ledger_reports
+from services.router.act import Ask, Door, Outcome, act, answer_to
 from services.router.case import Case
+from services.router.case_answer import case_answer
 from services.router.commands import Join, Open, Refusal
 from services.router.commands_of_centre import Link, Unlink
-from services.router.decide import decide
 from services.router.http_acts import (
     Asked,
     answered_before,
@@ -38,8 +40,12 @@ from services.router.http_acts import (
 from services.router.http_bodies import Body, documented, read_body
 from services.router.ledger_answers import Told
 from services.router.ledger_events import events_under
+from services.router.ledger_reports import Spot
+from services.router.same_problem import cells_of, distance_m
 from services.router.transitions import OPEN_STATES
 
+NEAR_M = 200.0
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 REPORTING = [CaseOpened.kind, CaseJoined.kind]
 Words = Annotated[str, Field(min_length=2, max_length=500)]
 Generation = Annotated[int | None, Field(ge=0, le=1_000_000)]
@@ -79,7 +85,32 @@ def routes(door: Door) -> APIRouter:
         unlink = Unlink(f"centre:{centre}", body.report_id, ask_id, body.reason, body.generation)
         return await _once(door, request, centre, key, body, ask_id, unlink)
 
+    @api.get("/v1/cases/{case_id}/near")
+    async def near_cases(request: Request, case_id: str) -> Response:
+        """Open cases of the same category within 200 m, nearest first: what it might be linked to."""
+        door.keys.admit(request, "centre", "ops")
+        case = await ledger_reads.one(door.database, case_id_from(case_id))
+        if case is None:
+            raise unknown_case()
+        found = [
+            {**case_answer(other, door.city), "distance_m": round(metres, 1)}
+            for other, metres in await _near(door, case)
+        ]
+        return Response(orjson.dumps({"items": found}), media_type="application/json")
+
     return api
+
+
+async def _near(door: Door, case: Case) -> list[tuple[Case, float]]:
+    lon, lat = case.place.lon, case.place.lat
+    if case.category is None or lon is None or lat is None:
+        return []
+    spot = Spot(case.category, lon, lat, tuple(cells_of(lon, lat, NEAR_M)))
+    async with door.database.connection() as connection:
+        around = (await ledger_reports.near(connection, (), [spot], _EVER))[0]
+    by_distance = sorted((distance_m(lon, lat, c.lon, c.lat), c.case_id) for c in around if c.case_id != case.case_id)
+    cases = [(await ledger_reads.one(door.database, case_id), metres) for metres, case_id in by_distance[:50]]
+    return [(other, metres) for other, metres in cases if other is not None and metres <= NEAR_M]
 
 
 async def _once(
@@ -107,7 +138,7 @@ async def _told(connection: Connection, door: Door, centre: str, asked: Asked) -
     if missing := [case_id for case_id in (asked.ask.case_id, *also) if case_id not in kept]:
         raise unknown_case("linked_to" if missing[0] in also else "case_id")
     asks, moves = await _plan(connection, asked.ask, kept)
-    if isinstance(decide(kept[asked.ask.case_id].case, asks[0].command, door.now(), door.city), Refusal):
+    if isinstance(answer_to(kept[asked.ask.case_id].case, asks[0], door.now(), door.city), Refusal):
         asks, moves = asks[:1], []  # refused as a whole; the refusal is remembered
 
     def written(outcomes: Sequence[Outcome]) -> Sequence[Write]:

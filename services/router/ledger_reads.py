@@ -63,10 +63,16 @@ async def history(database: Database, case_id: UUID) -> list[dict[str, Any]]:
     return [_line(row) for row in rows]
 
 
+def _why(body: dict[str, Any]) -> str | None:
+    """A reason as it was given, the rule that chose, the step of a clock, the findings of a handling."""
+    given = [body.get(name) for name in ("reason", "rule", "step")]
+    return next((text for text in given if text), None) or ",".join(body.get("findings", ())) or None
+
+
 def _line(row: Record) -> dict[str, Any]:
-    """Who, when, what, why: the reason of the event or of the refusal, where it has one."""
+    """Who, when, what, why."""
     body = orjson.loads(row["body"])
     return {
         "line": row["line"], "seq": row["seq"], "at": row["at"].isoformat(), "event": row["kind"], "by": row["actor"],
-        "why": body.get("reason") or body.get("step") or None, "body": body, "hash": row["hash"].hex(),
+        "why": _why(body), "body": body, "hash": row["hash"].hex(),
     }  # fmt: skip

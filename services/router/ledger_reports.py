@@ -50,9 +50,11 @@ async def near(
     found: list[list[Candidate]] = [[] for _ in spots]
     if not spots:
         return found
-    await connection.execute(
-        "select pg_advisory_xact_lock(n) from unnest($1::bigint[]) n", [_LOCK_SPACE | lock for lock in sorted(locks)]
-    )
+    if locks:
+        await connection.execute(
+            "select pg_advisory_xact_lock(n) from unnest($1::bigint[]) n",
+            [_LOCK_SPACE | lock for lock in sorted(locks)],
+        )
     looks = [(n, spot.category, cell) for n, spot in enumerate(spots) for cell in spot.cells]
     # `offset 0` keeps it a look-up for each cell: as a join, the planner soon compares every cell with every case.
     rows = await connection.fetch(

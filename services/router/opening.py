@@ -58,6 +58,8 @@ def number_district(case: Case | None, command: Command, city: City) -> str | No
         return command.place.district if _why_open_is_held(command, city) is None else None
     if not isinstance(command, File) or case is None or case.state != "held":
         return None
+    if command.generation not in (None, case.generation):
+        return None
     district = command.district or case.district
     return district if unfit(command.category or case.category, district, city) is None else None
 

@@ -8,6 +8,7 @@ from chassis.postgres.pool import Unavailable
 from services.router import ledger_timers
 from services.router.act import Ask, Door, act
 from services.router.commands import Refusal, Ring
+from services.router.metrics import TIMER_LATE
 
 ROUND_SECONDS = 0.5
 
@@ -41,6 +42,7 @@ async def make_round(door: Door) -> int:
             faults.reach("clock.moved")  # the case moved on: its timers were set anew, nothing was counted
     for (case_id, timer), outcome in zip(claimed, outcomes, strict=True):
         if not isinstance(outcome.answer, Refusal):
+            TIMER_LATE.observe(max(0.0, (at - timer.at).total_seconds()))
             for event in outcome.answer:
                 log.info(event.kind, case_id=str(case_id), stage=timer.stage, step=timer.step)
     return len(claimed)

@@ -52,8 +52,7 @@ def suggested(case: Case, city: City, likeness: Likeness) -> dict[str, Any] | No
     if case.state == "held":
         return _of_held(case, city, likeness)
     if case.state == "filed" and case.waits_for:
-        home = city.rules.platform_of_district.get(case.district or "")
-        return _answer("dispatch", {"platform": home}, "nobody_else_answers") if home else None
+        return _of_unplaced(case, city)
     if case.state == "handled":
         return _of_handled(case)
     return None
@@ -74,6 +73,16 @@ def _of_held(case: Case, city: City, likeness: Likeness) -> dict[str, Any] | Non
     if unfit(body.get("category", case.category), body.get("district", case.district), city) is not None:
         return None
     return _answer("file", body, case.waits_for, others=_named(found[1:], city))
+
+
+def _of_unplaced(case: Case, city: City) -> dict[str, Any] | None:
+    """Somebody whom the rules name and who has not returned it; else the place takes it (属地兜底, process.md 5)."""
+    home = city.rules.platform_of_district.get(case.district or "")
+    named = (*city.rules.choose_platform(case.category or "", case.district or "").candidates, home)
+    fresh = next((code for code in named if code is not None and code not in case.returned_by), None)
+    if fresh is not None:
+        return _answer("dispatch", {"platform": fresh}, "has_not_returned_it")
+    return _answer("dispatch", {"platform": home}, "the_place_takes_it") if home else None
 
 
 def _of_handled(case: Case) -> dict[str, Any]:

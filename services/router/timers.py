@@ -93,8 +93,7 @@ def _of_platform(case: Case, city: City) -> tuple[Run, ...]:
 
 def _warning(case: Case, limit: Clock, city: City) -> datetime:
     """When 80 % of everything allowed in this generation is spent; at once, if more than that was when it resumed."""
-    whole = limit.amount * (1 + case.extensions)
-    allowed = whole if case.allowed is None else case.allowed
-    until = max(0.0, allowed - whole * (1 - WARNING_SHARE))
+    allowed = limit.amount * (1 + case.extensions) if case.allowed is None else case.allowed
+    until = max(0.0, allowed - (case.spent + allowed) * (1 - WARNING_SHARE))
     assert case.clock_from is not None  # noqa: S101 - asked for running clocks only
     return city.calendar.deadline(case.clock_from, Clock(limit.kind, until))

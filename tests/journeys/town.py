@@ -156,7 +156,7 @@ class Town:
             for code in {p["platform"]["code"] for p in pages if p["platform"] and p["state"] == "dispatched"}:
                 for case in self.worklist(code):
                     self.act(code, case, "accept")
-                    self.act(code, case, "handle", text="已清理完毕")
+                    self.act(code, case, "handle", text=f"已清理完毕（{case['case_number']}）")
 
     def feed(self, key: str = "APP_KEY") -> list[dict[str, Any]]:
         """The whole feed of an app."""

@@ -18,18 +18,17 @@ from schemas.reports import ReportDisputed, ReportReceived
 from services.router.act import Door
 from services.router.city import City, read_city
 from services.router.waking import Waking
+from tests.router.http import Caller, calling
 
 ROOT = Path(__file__).parent.parent.parent
 SHANGHAI = timezone(timedelta(hours=8))
 RECEIPT_KEY = bytes(range(32))
 NAMES = UUID("6f3d1f4e-5b0c-5d8a-9c56-7a1e5e0f0cff")
 TUESDAY_1000 = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
-KEYS = {
-    "ssp_platform_P016": ("P016", "platform"), "ssp_platform_P015": ("P015", "platform"),
-    "ssp_platform_P002": ("P002", "platform"), "ssp_platform_P060": ("P060", "platform"),
+CITY = read_city(ROOT / "cities/taiyuan")
+KEYS = {f"ssp_platform_{code}": (code, "platform") for code in CITY.platforms} | {
     "ssp_centre_one": ("centre-one", "centre"), "ssp_app_one": ("app-one", "app"), "ssp_ops_one": ("ops-one", "ops"),
 }  # fmt: skip
-CITY = read_city(ROOT / "cities/taiyuan")
 
 
 class Clock:
@@ -108,3 +107,10 @@ def hour(door: Door) -> Clock:
 
 def utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
+
+
+@pytest.fixture
+async def call(door: Door) -> AsyncIterator[Caller]:
+    """Whoever has a key, calling the router of `door` in process."""
+    async with calling(door) as caller:
+        yield caller

@@ -13,8 +13,19 @@ _EXIF_GPS, _EXIF_MADE, _EXIF_TIME = 0x8825, 0x010F, 0x0132
 @functools.cache
 def photo(seed: int, lon: float = 112.5526, lat: float = 37.8553) -> bytes:
     """A JPEG of 40 to 100 kB, the same for the same seed; `lon` and `lat` (WGS-84) stand in its EXIF."""
-    chance = random.Random(seed)
-    image = _street(chance, *chance.choice(SIZES))
+    return _taken(_street(seed), lon, lat)
+
+
+def photo_of(seed: int, sign: str, lon: float, lat: float) -> bytes:
+    """The same street with somebody who holds up a `sign` (ASCII): another photo for every sign."""
+    image = _street(seed).copy()
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((20, 20, 60 + 7 * len(sign), 60), fill=(250, 250, 240))
+    draw.text((30, 30), sign, fill=(20, 20, 20))
+    return _taken(image, lon, lat)
+
+
+def _taken(image: Image.Image, lon: float, lat: float) -> bytes:
     exif = Image.Exif()
     exif[_EXIF_MADE] = "stand-in phone"
     exif[_EXIF_TIME] = "2026:11:24 08:30:00"
@@ -25,7 +36,10 @@ def photo(seed: int, lon: float = 112.5526, lat: float = 37.8553) -> bytes:
     return made.getvalue()
 
 
-def _street(chance: random.Random, width: int, height: int) -> Image.Image:
+@functools.cache
+def _street(seed: int) -> Image.Image:
+    chance = random.Random(seed)
+    width, height = chance.choice(SIZES)
     grey = chance.randint(90, 140)
     noise = Image.effect_noise((width // 4, height // 4), 40).resize((width, height))
     image = Image.merge("RGB", [noise.point(lambda v, g=grey + n: (v + g) // 2) for n in (0, 3, 8)])

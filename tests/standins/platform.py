@@ -1,4 +1,4 @@
-"""Second-level platforms, many in one process: worklist by long poll, accept, return a few, handle with photo."""
+"""Second-level platforms, many in one process: worklist by long poll, accept, return or extend a few, handle."""
 
 import asyncio
 import random
@@ -9,16 +9,17 @@ from typing import Any
 
 import aiohttp
 
-from tests.standins.photos import photo
+from tests.standins.photos import photo_of
 
 RETURN_REASONS = ("not_ours", "wrong_category", "cannot_find")
 
 
 @dataclass
 class Manner:
-    """How platforms behave: which share they return, and how many photos they choose from."""
+    """How platforms behave: which share they return or want more time for, and how many streets their photos show."""
 
     returned_share: float = 0.06
+    extended_share: float = 0.04
     photos: int = 12
     seed: int = 7
 
@@ -66,7 +67,11 @@ class Platform:
             await self._act(http, case, "return", {"reason": self.chance.choice(RETURN_REASONS), "note": "请核实权属"})
             return
         if await self._act(http, case, "accept", {}):
-            done = {"text": f"已安排人员到场处置完毕（{case['case_number']}）。", "media": [await self._photo(http)]}
+            if self.chance.random() < self.manner.extended_share:
+                await self._act(http, case, "extend", {"reason": "needs_a_part", "note": "配件明日送达"})
+                await asyncio.sleep(1)  # the centre looks at its list; whatever it says, the work is done
+            photo = await self._photo(http, case)
+            done = {"text": f"已安排人员到场处置完毕（{case['case_number']}）。", "media": [photo]}
             await self._act(http, case, "handle", done)
 
     async def _act(self, http: aiohttp.ClientSession, case: Any, act: str, body: dict[str, Any]) -> bool:
@@ -78,11 +83,12 @@ class Platform:
             self.tell(self.code, act if answer.status == 200 else f"{act}_refused", told | {"case_id": case["case_id"]})
             return answer.status == 200
 
-    async def _photo(self, http: aiohttp.ClientSession) -> str:
+    async def _photo(self, http: aiohttp.ClientSession, case: Any) -> str:
         seed = 1000 + self.chance.randrange(self.manner.photos)
+        lon, lat = case["place"]["lon"], case["place"]["lat"]
         async with http.post(
             f"{self.intake_url}/v1/media",
-            data=photo(seed),
+            data=photo_of(seed, f"{case['case_number']} {case['generation']}", lon, lat),
             headers=self._headers() | {"Content-Type": "image/jpeg"},
         ) as answer:
             answer.raise_for_status()
