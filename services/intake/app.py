@@ -12,15 +12,17 @@ from chassis.kafka.connection import keep_connected
 from chassis.kafka.producer import Publisher, broker_of
 from chassis.keys import Keys
 from chassis.postgres.pool import Database
-from schemas.topics import REPORTS
+from schemas.topics import CASES, REPORTS
 from services.intake.city import City, read_city
 from services.intake.consumers import consume_all
 from services.intake.contact import Sealer
 from services.intake.darkroom import Darkroom
 from services.intake.http import Door, add_reports
+from services.intake.http_feedback import Desk, add_feedback
 from services.intake.http_media import Lab, add_media
 from services.intake.http_tracking import Window, add_tracking
 from services.intake.photo_store import PhotoStore
+from services.intake.read_model import feedback_digests
 from services.intake.read_model_digests import Digests
 from services.intake.read_model_wait import Wait
 from services.intake.report import Terms
@@ -37,13 +39,14 @@ async def serve_intake(settings: IntakeSettings) -> None:
     city, keys = read_city(settings.city_path), Keys(settings.clients_path)
     database = Database(settings.database_url, "intake")
     broker = broker_of(settings.kafka_bootstrap, "intake")
-    wait = Wait(settings.kafka_bootstrap, REPORTS.name, database)
+    wait, case_wait = (Wait(settings.kafka_bootstrap, topic.name, database) for topic in (REPORTS, CASES))
     darkroom = Darkroom()
     app = serve.application(TITLE, _version(), SUMMARY, health)
-    receipt_key = bytes.fromhex(settings.receipt_key)
-    add_reports(app, _door(settings, keys, city, broker, database))
-    add_tracking(app, Window(keys, city, database, wait))
-    add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), receipt_key))
+    door, window = _door(settings, keys, city, broker, database), Window(keys, city, database, wait)
+    add_reports(app, door)
+    add_tracking(app, window)
+    add_feedback(app, Desk(door, window, Digests(database, feedback_digests), case_wait))
+    add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), door.terms.receipt_key))
     serve.document_topics(app, broker, TITLE, _version(), REPORTS.name, REPORTS.kinds.values())
     consumers = consume_all(broker, database, wait.woken)
     for consumer in consumers:
@@ -56,6 +59,7 @@ async def serve_intake(settings: IntakeSettings) -> None:
         await serve.run(app, settings.host, settings.port, stopping, parts)
     finally:
         await wait.close()
+        await case_wait.close()
         await darkroom.close()
         await database.close()
 

@@ -43,7 +43,8 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """One city, frozen at start. `offset` is its difference from UTC, `receipt_lifetime` how long a photo may wait."""
+    """One city, frozen at start. `offset` is its difference from UTC, `receipt_lifetime` how long a photo may wait,
+    `dispute_window` how long after its reply a result may be disputed."""
 
     version: str
     categories: Mapping[str, Category]
@@ -52,6 +53,7 @@ class City:
     replies: Mapping[str, Said]
     offset: timezone
     receipt_lifetime: timedelta
+    dispute_window: timedelta
 
 
 class KindRow(Row):
@@ -101,7 +103,8 @@ def read_city(folder: Path) -> City:
         words=Words(read_words(folder / "words.txt"), read_words(folder / "adverts.txt")),
         replies=_replies(folder),
         offset=_offset(policy["utc_offset"]),
-        receipt_lifetime=timedelta(hours=_hours(policy["receipt_hours"])),
+        receipt_lifetime=timedelta(hours=_number(policy["receipt_hours"], 168, "hours")),
+        dispute_window=timedelta(days=_number(policy["dispute_window_days"], 366, "days")),
     )
 
 
@@ -122,7 +125,7 @@ def _rows(folder: Path, name: str, model: type[R], letter: str) -> tuple[R, ...]
 
 def _policy(folder: Path) -> dict[str, PolicyRow]:
     rows = {row.name: row for row in read_table(folder / "policy.csv", PolicyRow, "name")}
-    for name in ("utc_offset", "receipt_hours"):
+    for name in ("utc_offset", "receipt_hours", "dispute_window_days"):
         if name not in rows:
             raise PackError(f"policy.csv: {name} is missing")
     return rows
@@ -135,9 +138,9 @@ def _offset(row: "PolicyRow") -> timezone:
         raise row.wrong("policy.csv", "value: not an offset such as +08:00") from why
 
 
-def _hours(row: "PolicyRow") -> int:
-    if not row.value.isdecimal() or not 0 < int(row.value) <= 168:
-        raise row.wrong("policy.csv", "value: 1 to 168 hours")
+def _number(row: "PolicyRow", most: int, unit: str) -> int:
+    if not row.value.isdecimal() or not 0 < int(row.value) <= most:
+        raise row.wrong("policy.csv", f"value: 1 to {most} {unit}")
     return int(row.value)
 
 

@@ -16,9 +16,10 @@ from chassis.postgres.pool import Connection, Database
 from schemas.cases import CaseEvent
 from schemas.events import Event, Unknown, read
 from schemas.notices import NoticeEvent
-from schemas.reports import ReportReceived
+from schemas.reports import ReportDisputed, ReportRated, ReportReceived
 from schemas.topics import CASES, NOTICES, REPORTS, Topic
 from services.intake import read_model
+from services.intake.feedback import digest_of
 
 Pair = tuple[Any, Event | Unreadable]
 Keep = Callable[[Connection, Sequence[tuple[Any, Event]]], Awaitable[list[Aside]]]
@@ -34,10 +35,20 @@ def consume_all(broker: KafkaBroker, database: Database, moved: Callable[[], Non
 
 
 async def on_reports(connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> list[Aside]:
-    """`report.received` becomes a row; the first of an id stays (the router parks the one that differs)."""
+    """`report.received` becomes a row; the first of an id stays (the router parks the one that differs).
+
+    Of a dispute or a rating nothing is shown; its digest is kept, so that its key means the same words for ever.
+    """
     received = [event for _, event in pairs if isinstance(event, ReportReceived)]
     if received:
         await read_model.add_reports(connection, received)
+    feedback = [
+        (open_envelope(record).event_id, digest_of(event))
+        for record, event in pairs
+        if isinstance(event, ReportDisputed | ReportRated)
+    ]
+    if feedback:
+        await read_model.add_feedback(connection, feedback)
     return []
 
 

@@ -19,6 +19,8 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageOps
 
+from services.intake.photo_point import point_of
+
 MOST_MEMORY = 1_200_000_000
 MOST_SECONDS = 5
 UNDECODABLE = (
@@ -36,8 +38,8 @@ _SAVE: dict[str, dict[str, Any]] = {
 def develop(data: bytes) -> tuple[dict[str, Any], bytes]:
     """Decodes the whole photo, turns it upright and encodes it anew without metadata.
 
-    The first value holds width, height and `evidence` (what EXIF says of time and position). What cannot be decoded
-    raises what Pillow raises.
+    The first value holds width, height and `evidence` (what EXIF says of time and position, and `lon` and `lat` where
+    it says so in a form that can be read). What cannot be decoded raises what Pillow raises.
     """
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as photo:
         form = "JPEG" if photo.format == "MPO" else str(photo.format)
@@ -57,7 +59,9 @@ def _evidence(photo: Image.Image) -> dict[str, Any]:
     taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
     gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
     position = {ExifTags.GPSTAGS.get(tag, str(tag)): str(value)[:100] for tag, value in gps.items()}
-    return {name: value for name, value in (("taken", taken and str(taken)[:40]), ("position", position)) if value}
+    said = {name: value for name, value in (("taken", taken and str(taken)[:40]), ("position", position)) if value}
+    point = point_of(gps)
+    return said | {"lon": point[0], "lat": point[1]} if point else said
 
 
 def _answer(connection: socket.socket) -> None:

@@ -17,28 +17,17 @@ from chassis.kafka.producer import Publisher, Unsent
 from chassis.keys import Client, Keys
 from chassis.logs import log
 from schemas.ids import event_id_of, report_id_of
-from schemas.reports import ReportReceived
+from schemas.reports import ReportEvent, ReportReceived
 from schemas.topics import REPORTS
 from services.intake.city import City
+from services.intake.claim import Claim, Unfit
 from services.intake.contact import Sealer
 from services.intake.read_model_digests import Digests
-from services.intake.report import Report, Terms, Understood, Unfit, digest, understand
+from services.intake.report import Report, Terms, Understood, digest, understand
 from services.intake.screening import mask, screen
 
 LARGEST_BODY = 65_536
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
-_DOCUMENTED: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": Report.model_json_schema()}}},
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": True,
-            "description": "Yours, one for each report; send the same with every retry. 1 to 200 visible characters.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-        }
-    ],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +46,9 @@ class Door:
 def add_reports(app: FastAPI, door: Door) -> None:
     """Adds `POST /v1/reports` and `GET /v1/categories`."""
 
-    @app.post("/v1/reports", status_code=202, openapi_extra=_DOCUMENTED, summary="Send a report", tags=["reports"])
+    documents = documented(Report, "report")
+
+    @app.post("/v1/reports", status_code=202, openapi_extra=documents, summary="Send a report", tags=["reports"])
     async def post_report(request: Request) -> Response:
         return await submit_report(request, door)
 
@@ -72,35 +63,34 @@ def add_reports(app: FastAPI, door: Door) -> None:
 async def submit_report(request: Request, door: Door) -> Response:
     """Parse, ask, publish, tell. The same key always names the same report, however often it is sent."""
     client = door.keys.admit(request, "app")
-    report_id = report_id_of(client.name, _idempotency_key(request))
+    report_id = report_id_of(client.name, idempotency_key(request))
     claimed = await read_json(request, LARGEST_BODY)
     at = datetime.now(UTC)
     understood = understand(claimed, client.name, at, door.terms)
     if isinstance(understood, Unfit):
-        errors = [FieldError(fault.field, fault.reason, fault.detail) for fault in understood.faults]
-        raise Problem(422, "unfit_report", "The report cannot be taken as it is.", errors=errors)
+        raise unfit("unfit_report", understood)
     received = _received(report_id, client, understood, at, door)
     known = await door.digests.known(report_id)
     if known is not None and known != received.body_digest:
-        raise Problem(422, "idempotency_key_reused", "This key came with another body before.", field="Idempotency-Key")
+        raise key_reused()
     faults.reach("intake.placed")
     if known is None:
-        await _publish(received, door)
+        await publish(received, event_id_of(report_id, received.kind), door)
         door.digests.remember(report_id, received.body_digest)
     faults.reach("intake.acked")
     log.info("report.received", report_id=str(report_id), app=client.name)
-    answer = _accepted(report_id)
+    answer = accepted(report_id)
     faults.reach("intake.answered")
     return answer
 
 
-async def _publish(received: ReportReceived, door: Door) -> None:
-    event_id = event_id_of(received.report_id, received.kind)
+async def publish(event: ReportEvent, event_id: UUID, door: Door) -> None:
+    """Returns once the record is durable. `Problem` 503: not_durable, overloaded."""
     unsent = Unsent(
         REPORTS.name,
-        str(received.report_id).encode(),
-        received.model_dump_json().encode(),
-        headers_of(event_id, received.kind, REPORTS.writer, received.at),
+        str(event.report_id).encode(),
+        event.model_dump_json().encode(),
+        headers_of(event_id, event.kind, REPORTS.writer, event.at),
     )
     outcome = await door.publisher.publish(unsent, door.publish_seconds)
     faults.reach("intake.sent")
@@ -108,6 +98,30 @@ async def _publish(received: ReportReceived, door: Door) -> None:
         raise Problem(503, "not_durable", "Send it again with the same Idempotency-Key.", retry_after=2)
     if outcome == "overloaded":
         raise Problem(503, "overloaded", "Too many wait already. Send it again, same key.", retry_after=1)
+
+
+def documented(body: type[Claim], noun: str) -> dict[str, Any]:
+    """What the OpenAPI page says of a call that brings `body`, each `noun` under a key of its own."""
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": True,
+        "description": f"Yours, one for each {noun}; send the same with every retry. 1 to 200 visible characters.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    }
+    content = {"application/json": {"schema": body.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}, "parameters": [key]}
+
+
+def unfit(reason: str, why: Unfit) -> Problem:
+    """The answer to a body that cannot be taken, which names every field at fault."""
+    errors = [FieldError(fault.field, fault.reason, fault.detail) for fault in why.faults]
+    return Problem(422, reason, "This cannot be taken as it is.", errors=errors)
+
+
+def key_reused() -> Problem:
+    """The answer to a second body under one key."""
+    return Problem(422, "idempotency_key_reused", "This key came with another body before.", field="Idempotency-Key")
 
 
 def _received(report_id: UUID, client: Client, understood: Understood, at: datetime, door: Door) -> ReportReceived:
@@ -134,7 +148,8 @@ def _received(report_id: UUID, client: Client, understood: Understood, at: datet
     )
 
 
-def _idempotency_key(request: Request) -> str:
+def idempotency_key(request: Request) -> str:
+    """The caller's own key for this call. `Problem` 400: idempotency_key_missing, idempotency_key_unfit."""
     key = request.headers.get("idempotency-key")
     if key is None:
         raise Problem(400, "idempotency_key_missing", "Send an Idempotency-Key of your own.", field="Idempotency-Key")
@@ -143,7 +158,8 @@ def _idempotency_key(request: Request) -> str:
     return key
 
 
-def _accepted(report_id: UUID) -> Response:
+def accepted(report_id: UUID) -> Response:
+    """202: what was said is durable, and where to see what becomes of it."""
     body = b'{"report_id":"%b","status":"received","tracking":"/v1/reports/%b"}' % ((str(report_id).encode(),) * 2)
     return Response(body, 202, {"Location": f"/v1/reports/{report_id}"}, media_type="application/json")
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -14,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from chassis.http.bodies import read_bytes
 from chassis.http.problems import Problem
-from chassis.keys import Keys
+from chassis.keys import Client, Keys
 from chassis.logs import log
 from chassis.receipts import Forged, read, sign
 from services.intake.darkroom import Darkroom, Developed
@@ -70,7 +70,7 @@ def add_media(app: FastAPI, lab: Lab) -> None:
         photo = await _developed(await _photo_of(request), lab.darkroom)
         sha256 = hashlib.sha256(photo.data).hexdigest()
         await _stored(lab.store.put(sha256, photo.data, photo.evidence))
-        media_id = sign(lab.receipt_key, client.name, sha256, datetime.now(UTC))
+        media_id = sign(lab.receipt_key, client.name, sha256, datetime.now(UTC), _point(client, photo.evidence))
         log.info("media.received", sha256=sha256, client=client.name)
         body = {"media_id": media_id, "width": photo.width, "height": photo.height, "sha256": sha256}
         return Response(orjson.dumps(body), 201, {"Location": f"/v1/media/{media_id}"}, media_type="application/json")
@@ -87,6 +87,12 @@ def add_media(app: FastAPI, lab: Lab) -> None:
         if data is None or kind is None:
             raise _unknown()
         return Response(data, headers={**_SAFE, "ETag": f'"{sha256}"'}, media_type=MEDIA_TYPES[kind])
+
+
+def _point(client: Client, evidence: dict[str, Any]) -> tuple[float, float] | None:
+    # Only who handles says with a photo where it was done. A citizen's position must not travel in an id that others
+    # see, not even sealed: it stays with the store.
+    return (evidence["lon"], evidence["lat"]) if client.kind == "platform" and "lon" in evidence else None
 
 
 async def _developed(data: bytes, darkroom: Darkroom) -> Developed:

@@ -39,7 +39,7 @@ def add_tracking(app: FastAPI, window: Window) -> None:
     )
     async def get_report(request: Request, report_id: str) -> Response:
         client = window.keys.admit(request, "app")
-        found = await _found(_uuid(report_id), client.name, window)
+        found = await find(uuid_of(report_id), client.name, window)
         return Response(orjson.dumps(shown(found, window.city)), media_type="application/json")
 
 
@@ -48,28 +48,40 @@ def shown(found: Seen, city: City) -> dict[str, Any]:
     events: list[Any] = [read(cases.KINDS, kind, body.encode()) for kind, body in found.events]
     told: list[Any] = [read(notices.KINDS, kind, body.encode()) for kind, body in found.notices]
     received = ReportReceived.model_validate_json(found.body, extra="ignore")
-    return tell(received, found.joined_at, events, told, city.replies, city.offset)
+    unlinked: list[Any] = [read(cases.KINDS, kind, body.encode()) for kind, body in found.unlinked]
+    return tell(received, found.joined_at, events, told, city.replies, city.offset, unlinked)
 
 
-async def _found(report_id: UUID, app: str, window: Window) -> Seen:
+async def find(report_id: UUID, app: str, window: Window) -> Seen:
     """The report, waiting for the read model if it may not have come so far. Unknown and foreign are both 404."""
     found = await seen(window.database, report_id)
     if found is None:
-        try:
-            passed = await window.wait.passed(report_id, app)
-        except Crowded as why:
-            raise Problem(429, "too_many_waiting", "Too many of your calls wait already.", retry_after=1) from why
-        except KafkaAway as why:
-            raise Problem(503, "kafka_away", "Nobody can say yet. Try again.", retry_after=1) from why
+        passed = await caught_up(window.wait, report_id, app)
         found = await seen(window.database, report_id)
         if found is None and not passed:  # "no" would be a guess: the model has not come so far
-            raise Problem(503, "model_behind", "Nobody can say yet. Try again.", retry_after=1)
+            raise model_behind()
     if found is None or found.app != app:
         raise _unknown()
     return found
 
 
-def _uuid(text: str) -> UUID:
+async def caught_up(wait: Wait, key: UUID, app: str) -> bool:
+    """Whether the model has passed what the partition of `key` held when this was asked. `Problem`: 429, 503."""
+    try:
+        return await wait.passed(key, app)
+    except Crowded as why:
+        raise Problem(429, "too_many_waiting", "Too many of your calls wait already.", retry_after=1) from why
+    except KafkaAway as why:
+        raise Problem(503, "kafka_away", "Nobody can say yet. Try again.", retry_after=1) from why
+
+
+def model_behind() -> Problem:
+    """The answer when the model has not come so far in time."""
+    return Problem(503, "model_behind", "Nobody can say yet. Try again.", retry_after=1)
+
+
+def uuid_of(text: str) -> UUID:
+    """The id in a path; what is none names no report, like any other that is not there."""
     try:
         return UUID(text)
     except ValueError as why:

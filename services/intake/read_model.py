@@ -1,7 +1,8 @@
 """The read model in PostgreSQL, schema `intake`: written from the topics, read by citizens' apps.
 
 Rows and the position of their partition are written in one transaction. A case event may come before its report
-and the reverse: neither table refers to the other, and they meet when somebody reads.
+and the reverse: neither table refers to the other, and they meet when somebody reads. Of two cases that a report came
+to, the later by the router's clock has it, whichever is read first.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from chassis import faults
 from chassis.postgres.pool import Connection, Database
-from schemas.cases import CaseEvent, CaseJoined, CaseOpened
+from schemas.cases import CaseEvent, CaseJoined, CaseOpened, CaseUnlinked
 from schemas.notices import NoticeEvent
 from schemas.reports import ReportReceived
 
@@ -19,6 +20,9 @@ _SEEN = """
 select r.app, r.body, c.seq as joined_at,
        array(select e.kind || ' ' || e.body from intake.case_events e where e.case_id = c.case_id order by e.seq)
            as events,
+       array(select e.kind || ' ' || e.body
+             from intake.reports_unlinked u join intake.case_events e using (case_id, seq)
+             where u.report_id = r.report_id) as unlinked,
        array(select n.kind || ' ' || n.body from intake.notices n
              where n.report_id = r.report_id and n.kind = 'notice.delivered' order by n.at) as notices
 from intake.reports r left join intake.case_reports c using (report_id) where r.report_id = $1"""
@@ -26,13 +30,17 @@ from intake.reports r left join intake.case_reports c using (report_id) where r.
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that is known of one report: bodies as published; events and notices as (type, body), events by `seq`."""
+    """All that is known of one report: bodies as published; events and notices as (type, body), events by `seq`.
+
+    `events` are those of the case it is in, `unlinked` those that took it out of others, in no order.
+    """
 
     app: str
     body: str
     joined_at: int | None
     events: tuple[tuple[str, str], ...]
     notices: tuple[tuple[str, str], ...]
+    unlinked: tuple[tuple[str, str], ...]
 
 
 async def seen(database: Database, report_id: UUID) -> Seen | None:
@@ -40,7 +48,8 @@ async def seen(database: Database, report_id: UUID) -> Seen | None:
     row = await database.fetchrow(_SEEN, report_id)
     if row is None:
         return None
-    return Seen(row["app"], row["body"], row["joined_at"], _pairs(row["events"]), _pairs(row["notices"]))
+    events, notices, unlinked = (_pairs(row[name]) for name in ("events", "notices", "unlinked"))
+    return Seen(row["app"], row["body"], row["joined_at"], events, notices, unlinked)
 
 
 async def digests(database: Database, report_ids: Sequence[UUID]) -> dict[UUID, str]:
@@ -49,6 +58,14 @@ async def digests(database: Database, report_ids: Sequence[UUID]) -> dict[UUID, 
         "select report_id, body_digest from intake.reports where report_id = any($1::uuid[])", list(report_ids)
     )
     return {row["report_id"]: row["body_digest"] for row in rows}
+
+
+async def feedback_digests(database: Database, event_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The digests of the disputes and ratings that are known under these event ids."""
+    rows = await database.fetch(
+        "select event_id, digest from intake.feedback where event_id = any($1::uuid[])", list(event_ids)
+    )
+    return {row["event_id"]: row["digest"] for row in rows}
 
 
 async def position(database: Database, topic: str, partition: int) -> int:
@@ -87,6 +104,13 @@ async def add_reports(connection: Connection, received: Sequence[ReportReceived]
     )
 
 
+async def add_feedback(connection: Connection, digests: Sequence[tuple[UUID, str]]) -> None:
+    """Adds disputes and ratings as (event id, digest); the first of an id stays."""
+    await connection.executemany(
+        "insert into intake.feedback (event_id, digest) values ($1, $2) on conflict do nothing", digests
+    )
+
+
 async def last_seqs(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, int]:
     """The last event seen of each case; the rows stay locked until the transaction ends."""
     rows = await connection.fetch(
@@ -115,6 +139,11 @@ async def add_case_events(connection: Connection, events: Sequence[CaseEvent], l
     reporting = [e for e in events if isinstance(e, CaseOpened | CaseJoined)]
     if reporting:
         await _add_case_reports(connection, reporting)
+    if unlinked := [(e.report_id, e.case_id, e.seq) for e in events if isinstance(e, CaseUnlinked)]:
+        await connection.executemany(
+            "insert into intake.reports_unlinked (report_id, case_id, seq) values ($1, $2, $3) on conflict do nothing",
+            unlinked,
+        )
 
 
 async def add_notices(connection: Connection, notices: Sequence[NoticeEvent]) -> None:
@@ -133,18 +162,24 @@ async def add_notices(connection: Connection, notices: Sequence[NoticeEvent]) ->
 
 
 async def _add_case_reports(connection: Connection, reporting: Sequence[CaseOpened | CaseJoined]) -> None:
-    report_ids = [e.report_id for e in reporting]
+    # One row for each report, because one statement may not change a row twice; in their order, because another
+    # replica may have the same reports from the events of another case.
+    newest = {e.report_id: e for e in sorted(reporting, key=lambda e: (e.at, e.case_id, e.seq))}
+    report_ids = sorted(newest)
     await connection.execute(
-        """insert into intake.case_reports (report_id, case_id, seq)
-           select * from unnest($1::uuid[], $2::uuid[], $3::int[]) on conflict do nothing""",
+        """insert into intake.case_reports as held (report_id, case_id, seq, at)
+           select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::timestamptz[])
+           on conflict (report_id) do update set case_id = excluded.case_id, seq = excluded.seq, at = excluded.at
+           where (excluded.at, excluded.case_id, excluded.seq) > (held.at, held.case_id, held.seq)""",
         report_ids,
-        [e.case_id for e in reporting],
-        [e.seq for e in reporting],
+        [newest[report_id].case_id for report_id in report_ids],
+        [newest[report_id].seq for report_id in report_ids],
+        [newest[report_id].at for report_id in report_ids],
     )
     known = await connection.fetchval(
         "select count(*) from intake.reports where report_id = any($1::uuid[])", report_ids
     )
-    if known < len(set(report_ids)):
+    if known < len(report_ids):
         faults.reach("model.crossed")
 
 

@@ -1,6 +1,7 @@
-"""One look-up for all requests that wait at the same moment: which bodies are known under these report ids?"""
+"""One look-up for all requests that wait at the same moment: which bodies are known under these ids?"""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from chassis.logs import log
@@ -9,8 +10,9 @@ from services.intake.read_model import digests
 
 PATIENCE = 0.5
 MOST_REMEMBERED = 10_000
-"""Reports taken by this process last; they are known here before the read model has them."""
+"""What was taken by this process last; it is known here before the read model has it."""
 BLIND_SECONDS = 1.0
+LookUp = Callable[[Database, Sequence[UUID]], Awaitable[dict[UUID, str]]]
 
 
 class Digests:
@@ -19,29 +21,30 @@ class Digests:
     When PostgreSQL is away the answer is "not known", and for a second nobody asks: the router will decide.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, look_up: LookUp = digests) -> None:
+        """`look_up` asks the model for one kind of ids: those of reports unless said otherwise."""
+        self._database, self._look_up = database, look_up
         self._waiting: dict[UUID, asyncio.Future[str | None]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._blind_until = 0.0
         self._taken: dict[UUID, str] = {}
 
-    def remember(self, report_id: UUID, digest: str) -> None:
-        """To be called once a report is durable: a second body under its key is then seen at once in this process."""
-        self._taken[report_id] = digest
+    def remember(self, subject_id: UUID, digest: str) -> None:
+        """To be called once a record is durable: a second body under its key is then seen at once in this process."""
+        self._taken[subject_id] = digest
         if len(self._taken) > MOST_REMEMBERED:
             del self._taken[next(iter(self._taken))]
 
-    async def known(self, report_id: UUID) -> str | None:
+    async def known(self, subject_id: UUID) -> str | None:
         """The digest of the body that is known under this id, if there is one."""
-        if report_id in self._taken:
-            return self._taken[report_id]
+        if subject_id in self._taken:
+            return self._taken[subject_id]
         loop = asyncio.get_running_loop()
         if loop.time() < self._blind_until:
             return None
-        answer = self._waiting.get(report_id)
+        answer = self._waiting.get(subject_id)
         if answer is None:
-            answer = self._waiting[report_id] = loop.create_future()
+            answer = self._waiting[subject_id] = loop.create_future()
         if self._asking is None or self._asking.done():
             self._asking = loop.create_task(self._ask_in_turns())
         return await asyncio.shield(answer)
@@ -52,11 +55,11 @@ class Digests:
             found: dict[UUID, str] = {}
             try:
                 async with asyncio.timeout(PATIENCE):
-                    found = await digests(self._database, list(asked))
+                    found = await self._look_up(self._database, list(asked))
             except (Unavailable, TimeoutError) as why:
                 self._blind_until = asyncio.get_running_loop().time() + BLIND_SECONDS
                 log.warning("digests.blind", why=str(why)[:200])
             finally:
-                for report_id, answer in asked.items():
+                for subject_id, answer in asked.items():
                     if not answer.done():
-                        answer.set_result(found.get(report_id))
+                        answer.set_result(found.get(subject_id))

@@ -39,8 +39,8 @@ class Wait:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    async def passed(self, report_id: UUID, app: str) -> bool:
-        """True once the model has read all that the report's partition holds now; False after two seconds.
+    async def passed(self, key: UUID, app: str) -> bool:
+        """True once the model has read all that the key's partition holds now; False after two seconds.
 
         Raises `Crowded`, `KafkaAway`, and `Unavailable` of the database.
         """
@@ -48,7 +48,7 @@ class Wait:
             raise Crowded
         self._waiters[app] += 1
         try:
-            return await self._reach(*await self._end(str(report_id).encode()))
+            return await self._reach(*await self._end(str(key).encode()))
         finally:
             self._waiters[app] -= 1
             if not self._waiters[app]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from chassis.receipts import Forged, read
 from schemas.reports import Photo
+from services.intake.claim import Fault, named
 
 Uncitable = Literal["media_forged", "media_not_yours", "media_expired"]
 
@@ -23,6 +24,10 @@ def cite(key: bytes, media_id: str, app: str, at: datetime, lifetime: timedelta)
 
 def cite_all(
     key: bytes, media_ids: Sequence[str], app: str, at: datetime, lifetime: timedelta
-) -> list[Photo | Uncitable]:
-    """`cite` for each, in order."""
-    return [cite(key, media_id, app, at, lifetime) for media_id in media_ids]
+) -> tuple[tuple[Photo, ...], list[Fault]]:
+    """`cite` for each, in order, and a fault for each that cannot be cited or stands there twice."""
+    cited = [cite(key, media_id, app, at, lifetime) for media_id in media_ids]
+    twice = sorted(media_ids.index(m) for m in {m for m in media_ids if media_ids.count(m) > 1})
+    faults = [named(f"media.{place}", "media_twice") for place in twice]
+    faults += [named(f"media.{place}", why) for place, why in enumerate(cited) if isinstance(why, str)]
+    return tuple(photo for photo in cited if isinstance(photo, Photo)), faults

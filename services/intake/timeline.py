@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
+from uuid import UUID
 
 from schemas import cases as ev
 from schemas.events import Event, Named
@@ -13,13 +14,15 @@ from schemas.notices import NoticeEvent
 from schemas.reports import ReportReceived
 
 _BLANK = re.compile(r"\{(\w+)\}")
-RESULTS = frozenset({ev.CaseClosed.kind, ev.CaseDeclined.kind})
+Result = ev.CaseClosed | ev.CaseDeclined | ev.CaseVoided
+RESULTS = frozenset({ev.CaseClosed.kind, ev.CaseDeclined.kind, ev.CaseVoided.kind})
 STAGES = ("上报", "立案", "派遣", "处置", "反馈", "结案")
 STATES = {
     "case.opened": "opened", "case.held": "held", "case.declined": "declined", "case.filed": "filed",
     "case.dispatched": "dispatched", "case.accepted": "accepted", "case.returned": "filed",
     "case.suspended": "suspended", "case.resumed": "accepted", "case.handled": "handled",
     "case.reworked": "filed", "case.closed": "closed", "case.reopened": "filed",
+    "case.voided": "void",
 }  # fmt: skip
 """State of the case after an event; the others leave it as it was."""
 
@@ -58,14 +61,18 @@ def tell(
     notices: Sequence[NoticeEvent],
     replies: Mapping[str, Said],
     offset: timezone,
+    unlinked: Sequence[ev.CaseUnlinked] = (),
 ) -> dict[str, Any]:
     """The answer of `GET /v1/reports/{report_id}`. `joined_at` is the `seq` with which the report came to its case;
-    earlier events shape its state but are not in its timeline, and neither are other citizens' reports."""
+    earlier events shape its state but are not in its timeline, and neither are other citizens' reports. `unlinked`:
+    how the report left the cases it was in before, which it alone is told."""
     told = Told(replies, offset, joined_at or 1, category=received.category, district=received.place.district)
     _add(told, received, {})
+    for leaving in unlinked:
+        _add(told, leaving, _blanks(told, leaving))
     for event in events:
         _follow(told, event)
-        if event.seq >= told.joined_at and not (isinstance(event, ev.CaseJoined) and event.seq != told.joined_at):
+        if event.seq >= told.joined_at and _concerns(event, received.report_id, told.joined_at):
             _add(told, event, _blanks(told, event))
     for notice in _first_arrivals(notices):
         _add(told, notice, {})
@@ -82,6 +89,20 @@ def _first_arrivals(notices: Sequence[NoticeEvent]) -> Iterable[NoticeEvent]:
     return first.values()
 
 
+def _concerns(event: ev.CaseEvent, report_id: UUID, joined_at: int) -> bool:
+    """Whether the reporter is told of an event of the case: not of what others did, nor of what officials settle."""
+    match event:
+        case ev.CaseJoined():
+            return event.seq == joined_at
+        case ev.CaseDisputed() | ev.CaseRated():
+            return event.report_id == report_id
+        case ev.CaseDisputeRefused():
+            return report_id in event.report_ids
+        case ev.CaseEscalated(stage=stage, step=step):  # a warning, and the centre's own delay, press nobody yet
+            return stage is None or (stage in ("accept", "handle") and step != "warning")
+    return not isinstance(event, ev.CaseUnlinked | ev.CaseLinked | ev.CaseRequested | ev.CaseRequestRefused)
+
+
 def _follow(told: Told, event: ev.CaseEvent) -> None:
     told.case_id = str(event.case_id)
     if event.kind in STATES:
@@ -89,7 +110,7 @@ def _follow(told: Told, event: ev.CaseEvent) -> None:
         told.stage = told.replies[event.kind].stage if event.kind in told.replies else told.stage
     if isinstance(event, ev.CaseFiled):
         told.case_number, told.category, told.district = event.case_number, event.category, event.district
-    elif isinstance(event, ev.CaseClosed | ev.CaseDeclined):
+    elif isinstance(event, Result):
         told.reply = _reply(told, event)
     elif isinstance(event, ev.CaseReopened):
         told.reply = None
@@ -101,7 +122,7 @@ def _hold(told: Told, event: ev.CaseEvent) -> None:
     match event:
         case ev.CaseDispatched():
             told.platform, told.deadline = event.platform, event.deadline
-        case ev.CaseExtended() | ev.CaseResumed():
+        case ev.CaseExtended() | ev.CaseResumed() | ev.CaseRescheduled():
             told.deadline = event.deadline
         case ev.CaseReturned():
             told.platform = told.deadline = None
@@ -109,8 +130,8 @@ def _hold(told: Told, event: ev.CaseEvent) -> None:
             told.deadline = None
 
 
-def _reply(told: Told, event: ev.CaseClosed | ev.CaseDeclined) -> dict[str, Any]:
-    media, outcome = (event.media, event.outcome) if isinstance(event, ev.CaseClosed) else ((), "declined")
+def _reply(told: Told, event: Result) -> dict[str, Any]:
+    media, outcome = (event.media, event.outcome) if isinstance(event, ev.CaseClosed) else ((), STATES[event.kind])
     return {"at": _local(told, event.at), "text": event.reply, "media": list(media), "outcome": outcome}
 
 

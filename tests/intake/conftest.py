@@ -39,12 +39,12 @@ class Intake:
     log: Path
     process: subprocess.Popen[bytes] | None = field(default=None)
 
-    def start(self) -> None:
+    def start(self, ready: bool = True) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.intake"], env=self.environ, cwd=ROOT, stdout=log, stderr=log
             )
-        self.until_ready(True)
+        self.until_ready(ready)
 
     def until_ready(self, ready: bool, patience: float = 40) -> None:
         deadline = time.monotonic() + patience
@@ -56,6 +56,13 @@ class Intake:
                 pass
             time.sleep(0.1)
         raise AssertionError(self.log.read_text()[-4000:])
+
+    def beside(self, **told: str) -> "Intake":
+        """A second process with the same clients and read model, told other things, on a port of its own."""
+        port = free_port()
+        environ = self.environ | {f"INTAKE_{name}": value for name, value in (told | {"PORT": str(port)}).items()}
+        log = self.log.with_name(f"log-{port}")
+        return Intake(environ, f"http://127.0.0.1:{port}", self.keys, self.private_key, log)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
@@ -75,6 +82,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def intake(kafka: str, service_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
+    """For one module alone: that of another would share its groups, and each would read half of the records."""
     folder = tmp_path_factory.mktemp("intake")
     keys = issue_all(folder / "clients.json", WANTED)
     private, port = PrivateKey.generate(), free_port()

@@ -57,6 +57,9 @@ BROKEN_LINES = [
     ("policy.csv", "receipt_hours", "receipt_hours,0,", "value: 1 to 168 hours"),
     ("policy.csv", "receipt_hours", "receipt_hours,169,", "value: 1 to 168 hours"),
     ("policy.csv", "receipt_hours", "receipt_hours,a day,", "value: 1 to 168 hours"),
+    ("policy.csv", "dispute_window_days", "dispute_window_days,0,", "value: 1 to 366 days"),
+    ("policy.csv", "dispute_window_days", "dispute_window_days,367,", "value: 1 to 366 days"),
+    ("policy.csv", "dispute_window_days", "dispute_window_days,-1,", "value: 1 to 366 days"),
     ("replies.csv", "case.closed", "case.closed,办结,已结案,Closed", "stage 办结 is none of 上报, 立案"),
     ("replies.csv", "case.closed", "case.finished,结案,已结案,Closed", "event case.finished never happens"),
     ("replies.csv", "case.closed", "case.filed,结案,已结案,Closed", "event case.filed stands already in line 7"),
@@ -77,7 +80,7 @@ def test_a_line_that_is_wrong_is_named(pack: Path, table: str, begins: str, inst
     assert expected == why_not(pack)[: len(expected)]
 
 
-@pytest.mark.parametrize("name", ["utc_offset", "receipt_hours"])
+@pytest.mark.parametrize("name", ["utc_offset", "receipt_hours", "dispute_window_days"])
 def test_a_policy_that_is_missing_is_named(pack: Path, name: str) -> None:
     replace_line(pack / "policy.csv", line_of(pack / "policy.csv", name), "other,1,")
 
@@ -144,7 +147,9 @@ def test_the_real_pack_is_read_whole() -> None:
 
     assert {"C": 136, "E": 125, "S": 8} == kinds
     assert Category("C0102", "污水井盖", "C01", "公用设施", "urgent_hour", 2) == city.categories["C0102"]
-    assert (timezone(timedelta(hours=8)), timedelta(hours=24)) == (city.offset, city.receipt_lifetime)
+    assert (timezone(timedelta(hours=8)), timedelta(hours=24), timedelta(days=7)) == (
+        city.offset, city.receipt_lifetime, city.dispute_window,
+    )  # fmt: skip
     assert ["赌博网站", "加微信"] == [f.detail for f in city.words.found_in("加微信，赌博网站")]
 
 

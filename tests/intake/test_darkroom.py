@@ -148,8 +148,26 @@ async def test_where_and_when_a_photo_was_taken_comes_out_beside_it_and_not_in_i
 
     assert {"GPSLatitudeRef": "N", "GPSLatitude": "(37.0, 51.0, 19.08)", "GPSLongitudeRef": "E",
             "GPSLongitude": "(112.0, 33.0, 9.36)"} == answer.evidence["position"]  # fmt: skip
+    assert (112.5526, 37.8553) == (answer.evidence["lon"], answer.evidence["lat"])
     assert 0x8825 in opened(sent).getexif()
     assert ({}, opened(sent).size) == (dict(image.getexif()), (answer.width, answer.height))
+
+
+@pytest.mark.parametrize(
+    "gps",
+    [
+        {},
+        {2: (37.0, 51.0, 19.5)},
+        {1: "N", 2: (37.0, 51.0), 3: "E", 4: (112.0, 33.0, 9.4)},
+        {1: "N", 2: 37, 3: "E", 4: 7},
+    ],
+)
+async def test_a_photo_with_half_a_position_is_developed_without_one(darkroom: Darkroom, gps: dict[int, Any]) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update(gps)
+    answer = await developed(darkroom, encoded(quarters(), "JPEG", exif=exif))
+
+    assert set() == {"lon", "lat"} & set(answer.evidence)
 
 
 @pytest.mark.parametrize("sent", WITH_CANARIES)

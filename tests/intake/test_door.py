@@ -8,29 +8,36 @@ import struct
 import time
 import uuid
 import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from nacl.public import SealedBox
 from PIL import Image
 
-from chassis.kafka.envelope import headers_of
-from schemas import cases as ev
-from schemas.events import Named, Place
-from schemas.ids import case_id_of, event_id_of, report_id_of
+from chassis import receipts
+from schemas.ids import report_id_of
 from tests.intake.conftest import Intake
-
-WUYI = {"lon": 112.558851, "lat": 37.855804, "system": "GCJ-02", "address": "迎泽大街五一路口"}
-
-
-def body(**changes: Any) -> dict[str, Any]:
-    return {"text": "便道井盖缺失", "category": "C0102", "place": WUYI, "reporter": {"ref": "u-1"}} | changes
-
-
-def key() -> dict[str, str]:
-    return {"Idempotency-Key": uuid.uuid4().hex}
+from tests.intake.talk import (
+    LIFE,
+    WUYI,
+    body,
+    case_of,
+    ended,
+    key,
+    kind_of,
+    patiently,
+    problem,
+    published,
+    reasons,
+    report,
+    said,
+    tell_cases,
+    until,
+)
+from tests.standins.photos import photo
 
 
 def jpeg(size: tuple[int, int] = (64, 48), exif: Image.Exif | None = None) -> bytes:
@@ -54,69 +61,6 @@ def animated(form: str) -> bytes:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green")]
     frames[0].save(out, form, save_all=True, append_images=frames[1:])
     return out.getvalue()
-
-
-def reasons(answer: httpx.Response) -> set[tuple[str, str]]:
-    return {(e["field"], e["reason"]) for e in answer.json()["errors"]}
-
-
-async def published(kafka: str, report_id: str) -> list[Any]:
-    consumer = AIOKafkaConsumer(
-        "reports", bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets(consumer.assignment())
-        found = []
-        for partition, end in ends.items():
-            while await consumer.position(partition) < end:
-                got = await consumer.getmany(partition, timeout_ms=1000)
-                found += [r for records in got.values() for r in records if r.key == report_id.encode()]
-        return found
-    finally:
-        await consumer.stop()
-
-
-async def tell_cases(kafka: str, *events: ev.CaseEvent) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as producer:
-        for event in events:
-            headers = headers_of(event_id_of(event.case_id, event.kind, event.seq), event.kind, "router", event.at)
-            await producer.send_and_wait(
-                "cases",
-                event.model_dump_json().encode(),
-                key=str(event.case_id).encode(),
-                headers=[(name, value.encode()) for name, value in headers.items()],
-            )
-
-
-def case_of(report_id: uuid.UUID, *kinds: str) -> list[ev.CaseEvent]:
-    shared = {"case_id": case_id_of(report_id), "at": "2026-11-24T08:00:00Z", "by": "router"}
-    platform = Named(code="P031", name="太原公交集团二级平台")
-    fields: dict[str, dict[str, Any]] = {
-        "case.opened": {"report_id": report_id, "category": "C0102", "place": Place(), "text": "", "city_version": "x"},
-        "case.filed": {"case_number": "1401062026112400001", "category": "C0102", "district": "140106"},
-        "case.dispatched": {
-            "generation": 1, "platform": platform, "rule": "R1", "candidates": ("P031",), "city_version": "x",
-            "accept_by": "2026-11-24T10:00:00Z", "deadline": "2026-11-24T10:00:00Z",
-        },
-        "case.accepted": {"generation": 1, "platform": platform},
-        "case.handled": {"generation": 1, "platform": platform, "text": "已补装井盖"},
-        "case.closed": {"reply": "已补装井盖", "media": ("m1",)},
-    }  # fmt: skip
-    return [
-        ev.KINDS[kind].model_validate({**shared, "seq": seq, **fields[kind]})  # type: ignore[misc]
-        for seq, kind in enumerate(kinds, 1)
-    ]
-
-
-LIFE = ("case.opened", "case.filed", "case.dispatched", "case.accepted", "case.handled", "case.closed")
-
-
-def until(answer: Any, wanted: Any, patience: float = 10) -> Any:
-    deadline = time.monotonic() + patience
-    while (got := answer()) != wanted and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return got
 
 
 def test_a_report_is_taken_published_and_found_at_once(intake: Intake, kafka: str) -> None:
@@ -282,6 +226,24 @@ def test_a_photo_is_turned_stripped_kept_cited_and_given_back(intake: Intake) ->
     assert ({("media.0", "media_not_yours")}, {("media.0", "media_twice")}) == (reasons(foreign), reasons(twice))
 
 
+def test_a_photo_of_a_platform_says_where_it_was_taken_and_a_citizens_does_not(intake: Intake) -> None:
+    sent, receipt_key = photo(7, 112.5526, 37.8553), bytes.fromhex(intake.environ["INTAKE_RECEIPT_KEY"])
+    ids = {}
+    for kind in ("app", "platform"):
+        with intake.client(kind) as caller:
+            kept = caller.post("/v1/media", content=sent, headers={"Content-Type": "image/jpeg"})
+            ids[kind] = kept.json()["media_id"]
+            assert (200, "image/jpeg") == ((shown := caller.get(kept.headers["location"])).status_code,
+                                           shown.headers["content-type"])  # fmt: skip
+    with intake.client("platform") as platform:
+        without = platform.post("/v1/media", content=jpeg(), headers={"Content-Type": "image/jpeg"}).json()["media_id"]
+
+    assert {"app": None, "platform": (112.5526, 37.8553)} == {
+        kind: receipts.read(receipt_key, media_id).point for kind, media_id in ids.items()
+    }
+    assert [80, 91, 80] == [len(media_id) for media_id in (*ids.values(), without)]
+
+
 def test_a_photo_may_come_as_a_form(intake: Intake) -> None:
     with intake.client() as app:
         kept = app.post("/v1/media", files={"file": ("a.jpg", jpeg(), "image/jpeg")})
@@ -390,6 +352,321 @@ def test_a_revoked_key_opens_nothing_within_a_second(intake: Intake) -> None:
         closed = until(lambda: anyone.get("/v1/categories", headers=fresh).status_code, 401, 2)
 
     assert (200, 401) == (opened, closed)
+
+
+DISPUTE, RATING = {"text": "还是松的"}, {"stars": 4, "text": "很快"}
+CALLS = {"dispute": DISPUTE, "rating": RATING}
+NOWHERE = "127.0.0.1:9"
+
+
+async def test_a_dispute_is_on_the_topic_when_it_is_answered(intake: Intake, kafka: str) -> None:
+    report_id = await ended(intake, kafka)
+    with intake.client() as app:
+        sent = app.post("/v1/media", content=photo(8), headers={"Content-Type": "image/jpeg"}).json()
+        words = {"text": "还是松的，打１３８００００１２３４", "media": [sent["media_id"]]}
+        answer = app.post(f"/v1/reports/{report_id}/dispute", json=words, headers=key())
+    (record,) = await said(kafka, report_id)
+    fact = json.loads(record.value)
+
+    expected = {"report_id": report_id, "status": "received", "tracking": f"/v1/reports/{report_id}"}
+    assert (202, expected, f"/v1/reports/{report_id}") == (
+        answer.status_code, answer.json(), answer.headers["location"],
+    )  # fmt: skip
+    assert (b"report.disputed", report_id, "demo-app") == (kind_of(record), fact["report_id"], fact["app"])
+    assert ([sent["media_id"]], [sent["sha256"]]) == tuple(
+        [one[name] for one in fact["media"]] for name in ("media_id", "sha256")
+    )
+    assert ("****" in fact["text"], False) == (True, "１３８００００１２３４" in record.value.decode())
+    assert "１３８００００１２３４" not in intake.log.read_text()
+
+
+@pytest.mark.parametrize("kinds", [LIFE, ("case.opened", "case.declined"), ("case.opened", "case.voided")])
+async def test_a_rating_is_on_the_topic_when_it_is_answered(intake: Intake, kafka: str, kinds: tuple[str, ...]) -> None:
+    report_id = await ended(intake, kafka, *kinds)
+    words = {"stars": 2, "text": "请打13800001234"}
+    with intake.client() as app:
+        answer = app.post(f"/v1/reports/{report_id}/rating", json=words, headers=key())
+    (record,) = await said(kafka, report_id)
+    fact = json.loads(record.value)
+
+    assert (202, b"report.rated", 2, "请打138****1234") == (
+        answer.status_code, kind_of(record), fact["stars"], fact["text"],
+    )  # fmt: skip
+
+
+BAD: list[tuple[str, Any, str, str]] = [
+    ("dispute", {}, "text", "missing"),
+    ("dispute", {"text": ""}, "text", "empty"),
+    ("dispute", {"text": "松"}, "text", "too_short"),
+    ("dispute", {"text": "字" * 1001}, "text", "too_long"),
+    ("dispute", {"text": 5}, "text", "not_text"),
+    ("dispute", {"text": "没修\x00好"}, "text", "control_characters"),
+    ("dispute", {"text": "没修\u202e好"}, "text", "bidi_characters"),
+    ("dispute", DISPUTE | {"media": ["x" * 80]}, "media.0", "media_forged"),
+    ("dispute", DISPUTE | {"media": ["x" * 91]}, "media.0", "media_forged"),
+    ("dispute", DISPUTE | {"media": ["x"] * 10}, "media", "too_many"),
+    ("dispute", DISPUTE | {"stars": 5}, "stars", "unknown_field"),
+    ("dispute", [], "body", "not_an_object"),
+    ("rating", {}, "stars", "missing"),
+    ("rating", {"stars": 0}, "stars", "out_of_range"),
+    ("rating", {"stars": 6}, "stars", "out_of_range"),
+    ("rating", {"stars": 4.5}, "stars", "not_a_whole_number"),
+    ("rating", {"stars": "4"}, "stars", "not_a_whole_number"),
+    ("rating", {"stars": True}, "stars", "not_a_whole_number"),
+    ("rating", RATING | {"text": "字" * 501}, "text", "too_long"),
+    ("rating", RATING | {"text": "很\x1b快"}, "text", "control_characters"),
+    ("rating", RATING | {"report_id": "x"}, "report_id", "unknown_field"),
+    ("rating", None, "body", "not_an_object"),
+]
+
+
+@pytest.mark.parametrize(("call", "words", "field", "reason"), BAD)
+def test_what_is_wrong_with_the_words_is_named(intake: Intake, call: str, words: Any, field: str, reason: str) -> None:
+    with intake.client() as app:
+        answer = app.post(f"/v1/reports/{uuid.uuid4()}/{call}", content=json.dumps(words), headers=key() | JSON)
+
+    assert (422, "unfit_feedback", "application/problem+json") == (
+        answer.status_code, answer.json()["reason"], answer.headers["content-type"],
+    )  # fmt: skip
+    assert {(field, reason)} == reasons(answer)
+
+
+UNREADABLE = [
+    (b"{", JSON, 400, "body", "body_not_json"),
+    (b'{"text": "aa", "text": "bb"}', JSON, 400, "text", "duplicate_key"),
+    (b'{"stars": NaN}', JSON, 400, "stars", "number_not_finite"),
+    (b'"' + b"a" * 70_000 + b'"', JSON, 413, "body", "body_too_large"),
+    (b"text=aa", {"Content-Type": "text/plain"}, 415, "Content-Type", "content_type"),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(("sent", "headers", "status", "field", "reason"), UNREADABLE)
+def test_words_that_cannot_be_read_are_refused(
+    intake: Intake, call: str, sent: bytes, headers: dict[str, str], status: int, field: str, reason: str
+) -> None:
+    with intake.client() as app:
+        answer = app.post(f"/v1/reports/{uuid.uuid4()}/{call}", content=sent, headers=key() | headers)
+
+    assert (status, {(field, reason)}) == (answer.status_code, reasons(answer))
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("caller", "headers", "status", "field", "reason"),
+    [
+        (None, key(), 401, "Authorization", "key_missing"),
+        ("platform", key(), 403, "Authorization", "key_not_for_this"),
+        ("centre", key(), 403, "Authorization", "key_not_for_this"),
+        ("app", {}, 400, "Idempotency-Key", "idempotency_key_missing"),
+        ("app", {"Idempotency-Key": "a b"}, 400, "Idempotency-Key", "idempotency_key_unfit"),
+        ("app", {"Idempotency-Key": "a" * 201}, 400, "Idempotency-Key", "idempotency_key_unfit"),
+    ],
+)
+def test_who_may_not_speak_is_told_why(
+    intake: Intake, call: str, caller: str | None, headers: dict[str, str], status: int, field: str, reason: str
+) -> None:
+    with intake.client(caller) as client:
+        answer = client.post(f"/v1/reports/{uuid.uuid4()}/{call}", json=CALLS[call], headers=headers)
+
+    assert (status, {(field, reason)}) == (answer.status_code, reasons(answer))
+
+
+async def test_nothing_of_what_is_refused_is_published(intake: Intake, kafka: str) -> None:
+    report_id = await ended(intake, kafka)
+    with intake.client() as app, intake.client("app2") as other:
+        path = f"/v1/reports/{report_id}"
+        statuses = {
+            app.post(f"{path}/{call}", content=json.dumps(words), headers=key() | JSON).status_code
+            for call, words, _, _ in BAD
+        }
+        statuses |= {
+            app.post(f"{path}/{call}", content=sent, headers=key() | headers).status_code
+            for call in CALLS
+            for sent, headers, _, _, _ in UNREADABLE
+        }
+        statuses |= {app.post(f"{path}/{call}", json=words).status_code for call, words in CALLS.items()}
+        statuses |= {other.post(f"{path}/{call}", json=w, headers=key()).status_code for call, w in CALLS.items()}
+
+    assert {400, 404, 413, 415, 422} == statuses
+    assert [] == await said(kafka, report_id)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_report_that_is_unknown_or_anothers_is_not_there(intake: Intake, kafka: str, call: str) -> None:
+    foreign = await ended(intake, kafka)
+    with intake.client("app2") as other:
+        answers = [
+            other.post(f"/v1/reports/{name}/{call}", json=CALLS[call], headers=key())
+            for name in (foreign, uuid.uuid4(), "x")
+        ]
+
+    assert [(404, {("report_id", "report_unknown")})] * 3 == [(one.status_code, reasons(one)) for one in answers]
+
+
+@pytest.mark.parametrize("kinds", [(), LIFE[:1], LIFE[:3], LIFE[:5], (*LIFE, "case.reopened")])
+async def test_there_is_nothing_to_say_before_there_is_a_result(
+    intake: Intake, kafka: str, kinds: tuple[str, ...]
+) -> None:
+    report_id = await ended(intake, kafka, *kinds) if kinds else report(intake)
+    with intake.client() as app:
+        answers = [app.post(f"/v1/reports/{report_id}/{call}", json=w, headers=key()) for call, w in CALLS.items()]
+
+    assert [(409, "not_closed")] * 2 == [(one.status_code, one.json()["reason"]) for one in answers]
+    assert [] == await said(kafka, report_id)
+
+
+@pytest.mark.parametrize("kinds", [("case.opened", "case.declined"), ("case.opened", "case.voided")])
+async def test_what_was_never_said_to_be_done_cannot_be_disputed(
+    intake: Intake, kafka: str, kinds: tuple[str, ...]
+) -> None:
+    report_id = await ended(intake, kafka, *kinds)
+    with intake.client() as app:
+        answer = app.post(f"/v1/reports/{report_id}/dispute", json=DISPUTE, headers=key())
+
+    assert (409, "not_closed") == (answer.status_code, answer.json()["reason"])
+
+
+async def test_a_dispute_may_come_too_late_and_a_rating_never(intake: Intake, kafka: str) -> None:
+    late, in_time = [
+        await ended(intake, kafka, age=timedelta(days=7) + minutes)
+        for minutes in (timedelta(minutes=1), timedelta(minutes=-1))
+    ]
+    with intake.client() as app:
+        answers = [app.post(f"/v1/reports/{name}/dispute", json=DISPUTE, headers=key()) for name in (late, in_time)]
+        rated = app.post(f"/v1/reports/{late}/rating", json=RATING, headers=key())
+
+    assert [409, 202, 202] == [answer.status_code for answer in (*answers, rated)]
+    assert "dispute_too_late" == answers[0].json()["reason"]
+
+
+async def test_each_report_and_each_call_has_keys_of_its_own(intake: Intake, kafka: str) -> None:
+    reports, same = [await ended(intake, kafka) for _ in range(2)], key()
+    with intake.client() as app:
+        answers = [
+            app.post(f"/v1/reports/{report_id}/{call}", json=words, headers=same)
+            for report_id in reports
+            for call, words in CALLS.items()
+        ]
+        of_a_report = app.post("/v1/reports", json=body(), headers=same)
+    records = [record for report_id in reports for record in await said(kafka, report_id)]
+
+    assert [202] * 5 == [answer.status_code for answer in (*answers, of_a_report)]
+    assert (4, 4) == (len(records), len({dict(record.headers)["ce_id"] for record in records}))
+
+
+@pytest.fixture
+def without_kafka(intake: Intake) -> Iterator[Intake]:
+    one = intake.beside(KAFKA_BOOTSTRAP=NOWHERE, PUBLISH_SECONDS="1")
+    one.start(ready=False)
+    yield one
+    one.end()
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_what_is_not_durable_is_not_taken(intake: Intake, without_kafka: Intake, kafka: str, call: str) -> None:
+    report_id, again = await ended(intake, kafka), key()
+    path = f"/v1/reports/{report_id}"
+    with intake.client() as app, without_kafka.client() as elsewhere:
+        state = until(lambda: app.get(path).json()["state"], "closed")
+        began = time.monotonic()
+        away = elsewhere.post(f"{path}/{call}", json=CALLS[call], headers=again)
+        took = time.monotonic() - began
+        unknown = elsewhere.post(f"/v1/reports/{uuid.uuid4()}/{call}", json=CALLS[call], headers=key())
+        taken = app.post(f"{path}/{call}", json=CALLS[call], headers=again)
+
+    assert ("closed", (503, "not_durable", True), True) == (state, problem(away), took < 5)
+    assert (503, "kafka_away", True) == problem(unknown)
+    assert (202, 1) == (taken.status_code, len(await said(kafka, report_id)))
+
+
+async def test_no_is_not_said_while_the_result_may_be_under_way(
+    intake: Intake, without_kafka: Intake, kafka: str
+) -> None:
+    report_id = await ended(intake, kafka, *LIFE[:3])
+    with intake.client() as app, without_kafka.client() as elsewhere:
+        state = until(lambda: app.get(f"/v1/reports/{report_id}").json()["state"], "dispatched")
+        answer = elsewhere.post(f"/v1/reports/{report_id}/dispute", json=DISPUTE, headers=key())
+
+    assert ("dispatched", (503, "kafka_away", True)) == (state, problem(answer))
+
+
+async def test_a_result_that_was_just_published_can_be_disputed_at_once(intake: Intake, kafka: str) -> None:
+    reports = [report(intake) for _ in range(3)]
+    answers = []
+    with intake.client() as app:
+        for report_id in reports:
+            await tell_cases(kafka, *case_of(uuid.UUID(report_id), *LIFE, at=datetime.now(UTC)))
+            answers.append(app.post(f"/v1/reports/{report_id}/dispute", json=DISPUTE, headers=key()))
+
+    assert [202] * 3 == [answer.status_code for answer in answers]
+
+
+def test_a_report_and_what_is_said_of_it_may_follow_at_once(intake: Intake) -> None:
+    again = key()
+    report_id = report_id_of("demo-app", again["Idempotency-Key"])
+    with intake.client() as app:
+        app.post("/v1/reports", json=body(), headers=again)
+        answer = app.post(f"/v1/reports/{report_id}/rating", json=RATING, headers=key())
+
+    assert (409, "not_closed") == (answer.status_code, answer.json()["reason"])
+
+
+@pytest.mark.parametrize(("call", "fields"), [("dispute", {"text", "media"}), ("rating", {"stars", "text"})])
+def test_the_call_is_documented_with_its_body_and_key(intake: Intake, call: str, fields: set[str]) -> None:
+    with intake.client(None) as anyone:
+        page = anyone.get("/openapi.json").json()["paths"][f"/v1/reports/{{report_id}}/{call}"]["post"]
+    schema = page["requestBody"]["content"]["application/json"]["schema"]
+
+    assert {"report_id", "Idempotency-Key"} == {parameter["name"] for parameter in page["parameters"]}
+    assert (fields, True) == (set(schema["properties"]), "202" in page["responses"])
+
+
+# From here on other processes come and go that read the same topics: until the partitions are dealt out anew, a call
+# may be told to come again.
+
+
+async def test_a_retry_is_the_same_event_even_when_the_case_lives_again(intake: Intake, kafka: str) -> None:
+    report_id, again = await ended(intake, kafka), key()
+    path, neighbour = f"/v1/reports/{report_id}", intake.beside()  # which takes its share of the partitions
+    neighbour.start()
+    try:
+        with intake.client() as app, neighbour.client() as elsewhere:
+            first = patiently(app, f"{path}/dispute", DISPUTE, again)
+            await tell_cases(kafka, *case_of(uuid.UUID(report_id), *LIFE, "case.reopened"))
+            state = until(lambda: app.get(path).json()["state"], "filed")
+            # The neighbour has it from the read model alone.
+            retries = [patiently(client, f"{path}/dispute", DISPUTE, again) for client in (app, elsewhere)]
+            others = [patiently(client, f"{path}/dispute", {"text": "别的话"}, again) for client in (app, elsewhere)]
+            fresh = patiently(app, f"{path}/dispute", DISPUTE, key())
+    finally:
+        neighbour.end()
+
+    assert ("filed", [202] * 3, [first.json()] * 2) == (
+        state, [one.status_code for one in (first, *retries)], [one.json() for one in retries],
+    )  # fmt: skip
+    assert [(422, {("Idempotency-Key", "idempotency_key_reused")})] * 2 == [
+        (one.status_code, reasons(one)) for one in others
+    ]
+    assert (409, "not_closed") == (fresh.status_code, fresh.json()["reason"])
+    assert [b"report.disputed"] == [kind_of(record) for record in await said(kafka, report_id)]
+
+
+@pytest.fixture
+def without_postgres(intake: Intake) -> Iterator[Intake]:
+    """It takes its share of the partitions and cannot keep what it reads: no test may go on beside it."""
+    one = intake.beside(DATABASE_URL=f"postgresql://intake@{NOWHERE}/none")
+    one.start(ready=False)
+    yield one
+    one.end()
+
+
+def test_without_the_read_model_nobody_can_say(without_postgres: Intake) -> None:
+    path = f"/v1/reports/{uuid.uuid4()}"
+    with without_postgres.client() as app:
+        answers = [app.post(f"{path}/{call}", json=words, headers=key()) for call, words in CALLS.items()]
+
+    assert [(503, "database_away", True)] * 2 == [problem(answer) for answer in answers]
 
 
 def test_what_was_answered_202_is_there_after_kill_minus_nine(intake: Intake) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +19,14 @@ from schemas import topics
 from schemas.events import Event, Named, Place, Sealed
 from schemas.ids import case_id_of, event_id_of, notice_id_of, report_id_of
 from schemas.notices import NoticeDelivered, NoticeFailed
-from schemas.reports import ReportDisputed, ReportReceived
+from schemas.reports import ReportDisputed, ReportRated, ReportReceived
 from services.intake.consumers import consume_all, continued, on_cases
-from services.intake.read_model import Seen, digests, position, seen
+from services.intake.feedback import digest_of
+from services.intake.read_model import Seen, digests, feedback_digests, position, seen
 
 SHANGHAI = timezone(timedelta(hours=8))
 TUESDAY_1000 = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
-TABLES = "reports, cases, case_events, case_reports, notices, positions"
+TABLES = "reports, cases, case_events, case_reports, notices, positions, reports_unlinked, feedback"
 PLATFORM = Named(code="P031", name="太原公交集团二级平台")
 REFUSE_POSITIONS = """
 create function intake.refuse() returns trigger language plpgsql as
@@ -189,7 +191,7 @@ async def test_a_second_reading_changes_nothing(model: Model) -> None:
         await model.read_again(again)
 
     assert before == await model.everything()
-    assert [2, 1, 4, 2, 1, 3] == [len(rows) for rows in before]
+    assert [2, 1, 4, 2, 1, 3, 0, 0] == [len(rows) for rows in before]
 
 
 async def test_the_first_report_of_an_id_stays(model: Model) -> None:
@@ -228,11 +230,20 @@ async def test_rows_without_their_position_are_not_kept(model: Model) -> None:
     assert (1, ["reports"]) == (await position(model.database, "reports", 0), model.moved)
 
 
-async def test_what_is_no_report_moves_the_position_alone(model: Model) -> None:
+async def test_what_was_said_of_a_result_is_known_by_its_key_and_shown_to_nobody(model: Model) -> None:
     report_id = report_id_of("app-one", "one")
-    await model.read("reports", ReportDisputed(at=TUESDAY_1000, report_id=report_id, app="app-one", text="没修好"))
+    disputed = ReportDisputed(at=TUESDAY_1000, report_id=report_id, app="app-one", text="没修好")
+    rated = ReportRated(at=TUESDAY_1000, report_id=report_id, app="app-one", stars=2)
+    other = disputed.model_copy(update={"text": "别的话"})
+    records = [Record("reports", offset, event) for offset, event in enumerate((disputed, rated, other))]
+    await model.read_again(records)
+    await model.read_again(records)
+    ids = [event_id_of(UUID(int=0), event.kind) for event in (disputed, rated)]
+    expected = dict(zip(ids, (digest_of(disputed), digest_of(rated)), strict=True))
 
-    assert (1, None) == (await position(model.database, "reports", 0), await seen(model.database, report_id))
+    assert expected == await feedback_digests(model.database, [*ids, UUID(int=1)])
+    assert (3, None) == (await position(model.database, "reports", 0), await seen(model.database, report_id))
+    assert "没修好" not in str(await model.everything())
 
 
 async def test_two_apps_may_use_the_same_key_and_each_has_its_own_report(model: Model) -> None:
@@ -287,6 +298,89 @@ async def test_an_event_after_a_gap_is_set_aside_and_its_case_goes_on_later(mode
 
     assert [Aside("record 3", "gap", "seq 3, expected 2")] == asides
     assert (LIFE[:1], [], LIFE) == (with_gap, none, kinds(await model.seen(report.report_id)))
+
+
+def later(minute: int, first: ReportReceived, *joined: ReportReceived) -> list[ev.CaseEvent]:
+    """`case`, so many minutes later."""
+    at = TUESDAY_1000 + timedelta(minutes=minute)
+    return [event.model_copy(update={"at": at}) for event in case(first, *joined)]
+
+
+def unlinked(first: ReportReceived, seq: int, leaving: ReportReceived, minute: int) -> ev.CaseUnlinked:
+    return ev.CaseUnlinked(
+        at=TUESDAY_1000 + timedelta(minutes=minute), case_id=case_id_of(first.report_id), seq=seq, by="centre:duty-1",
+        report_id=leaving.report_id, moved_to=case_id_of(leaving.report_id),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_a_report_that_moved_is_in_its_newest_case_whichever_is_read_first(
+    model: Model, order: tuple[int, ...]
+) -> None:
+    first, mine, third = received("one"), received("two"), received("three")
+    leaving = unlinked(first, 5, mine, 10)
+    # It joins the first case, becomes a case of its own, and is linked by hand to a third.
+    batches = [[*case(first, mine), leaving], later(10, mine), later(20, third, mine)]
+    await model.read("reports", first, mine, third)
+    records = [await model.read("cases", *batches[n], partition=n) for n in order]
+    found = [await model.seen(report.report_id) for report in (first, mine, third)]
+    before = await model.everything()
+    for again in records:
+        await model.read_again(again)
+
+    assert [1, 3, 1] == [one.joined_at for one in found]
+    assert found[1].events == found[2].events != found[0].events
+    assert [leaving] == [ev.CaseUnlinked.model_validate_json(body) for _, body in found[1].unlinked]
+    assert [(), ()] == [found[0].unlinked, found[2].unlinked]
+    assert before == await model.everything()
+
+
+async def test_a_report_that_moved_within_one_batch_is_in_its_newest_case(model: Model) -> None:
+    first, mine = received("one"), received("two")
+    await model.read("reports", mine)
+    await model.read("cases", *later(10, mine), *case(first, mine))
+
+    assert (1, LIFE) == ((found := await model.seen(mine.report_id)).joined_at, kinds(found))
+
+
+async def test_of_two_cases_of_the_same_instant_one_is_chosen_whatever_the_order(model: Model) -> None:
+    first, mine = received("one"), received("two")
+    answers = []
+    for batches in ([case(first, mine), case(mine)], [case(mine), case(first, mine)]):
+        await model.database.execute("truncate intake.cases, intake.case_events, intake.case_reports")
+        await model.read("reports", mine)
+        for batch in batches:
+            await model.read("cases", *batch)
+        answers.append((await model.seen(mine.report_id)).events)
+
+    assert answers[0] == answers[1]
+
+
+async def test_a_report_that_comes_back_to_a_case_is_seen_with_its_last_coming(model: Model) -> None:
+    first, mine = received("one"), received("two")
+    shared: dict[str, Any] = {"case_id": case_id_of(first.report_id), "by": "centre:duty-1"}
+    back = ev.CaseJoined(**shared, seq=6, at=TUESDAY_1000 + timedelta(minutes=20), report_id=mine.report_id)
+    await model.read("reports", mine)
+    await model.read("cases", *later(10, mine), partition=1)
+    await model.read("cases", *case(first, mine), unlinked(first, 5, mine, 10), back)
+    found = await model.seen(mine.report_id)
+
+    assert (6, ["case.unlinked"]) == (found.joined_at, [kind for kind, _ in found.unlinked])
+
+
+async def test_a_row_of_the_version_before_gives_way_to_any_move(model: Model) -> None:
+    first, mine = received("one"), received("two")
+    await model.read("reports", mine)
+    await model.read("cases", *case(first, mine))
+    await model.database.execute("delete from intake.case_reports")
+    await model.database.execute(  # as the version before writes it, which knows nothing of `at`
+        "insert into intake.case_reports (report_id, case_id, seq) values ($1, $2, 3)",
+        mine.report_id, case_id_of(first.report_id),
+    )  # fmt: skip
+    before = await model.seen(mine.report_id)
+    await model.read("cases", *later(10, mine))
+
+    assert [(3, 4), (1, 3)] == [(one.joined_at, len(one.events)) for one in (before, await model.seen(mine.report_id))]
 
 
 @pytest.mark.parametrize(

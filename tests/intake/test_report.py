@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from chassis.receipts import sign
 from schemas.reports import Photo
 from services.intake.city import read_city
-from services.intake.report import MOST_PHOTOS, Terms, Understood, Unfit, digest, understand
+from services.intake.claim import MOST_PHOTOS, Unfit
+from services.intake.report import Terms, Understood, digest, understand
 
 CITY = read_city(Path(__file__).parents[2] / "cities/taiyuan")
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32

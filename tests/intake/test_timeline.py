@@ -45,6 +45,15 @@ SAID: dict[str, dict[str, Any]] = {
     "case.reworked": {"generation": 1, "reason": "not_done"},
     "case.closed": {"reply": "已补装井盖", "media": ("m1", "m2")},
     "case.reopened": {"report_id": MINE, "reason": "disputed"},
+    "case.requested": SPENT | {"request": "extension", "reason": "内部的话"},
+    "case.request_refused": {"generation": 1, "request": "extension", "reason": "内部的话"},
+    "case.rescheduled": {"generation": 1, "accept_by": TUESDAY_1000, "deadline": THURSDAY_1200},
+    "case.unlinked": {"report_id": LATER, "moved_to": case_id_of(LATER), "reason": "两处井盖"},
+    "case.linked": {"linked_to": case_id_of(LATER), "reason": "同一井盖"},
+    "case.disputed": {"report_id": MINE, "reason": "还是松的"},
+    "case.dispute_refused": {"report_ids": (MINE, LATER), "reply": "经核查，井盖已更换"},
+    "case.voided": {"reason": "test_entry", "reply": "测试信息，已作废"},
+    "case.rated": {"report_id": MINE, "stars": 5, "text": "很快"},
 }  # fmt: skip
 
 
@@ -84,6 +93,7 @@ def lines(answer: dict[str, Any]) -> list[str]:
 
 
 OPENED = ("case.opened", "case.filed", "case.dispatched")
+CLOSED = (*OPENED, "case.accepted", "case.handled", "case.closed")
 STEPS = [
     (("case.opened",), "上报", "opened"),
     (("case.opened", "case.held"), "上报", "held"),
@@ -99,8 +109,17 @@ STEPS = [
     ((*OPENED, "case.accepted", "case.suspended", "case.resumed"), "处置", "accepted"),
     ((*OPENED, "case.accepted", "case.handled"), "反馈", "handled"),
     ((*OPENED, "case.accepted", "case.handled", "case.reworked"), "处置", "filed"),
-    ((*OPENED, "case.accepted", "case.handled", "case.closed"), "结案", "closed"),
-    ((*OPENED, "case.accepted", "case.handled", "case.closed", "case.reopened"), "处置", "filed"),
+    (CLOSED, "结案", "closed"),
+    ((*CLOSED, "case.reopened"), "处置", "filed"),
+    ((*OPENED, "case.accepted", "case.requested"), "处置", "accepted"),
+    ((*OPENED, "case.accepted", "case.requested", "case.request_refused"), "处置", "accepted"),
+    ((*OPENED, "case.rescheduled"), "派遣", "dispatched"),
+    ((*OPENED, "case.unlinked"), "派遣", "dispatched"),
+    ((*OPENED, "case.linked"), "派遣", "dispatched"),
+    ((*CLOSED, "case.disputed"), "结案", "closed"),
+    ((*CLOSED, "case.disputed", "case.dispute_refused"), "结案", "closed"),
+    ((*CLOSED, "case.rated"), "结案", "closed"),
+    ((*OPENED, "case.voided"), "上报", "void"),
 ]
 
 
@@ -204,6 +223,9 @@ def test_braces_in_somebodys_words_are_not_filled(kind: str, field: str) -> None
         ((*OPENED, "case.accepted", "case.suspended"), "P031", None),
         ((*OPENED, "case.accepted", "case.suspended", "case.resumed"), "P031", "2026-11-26T12:00:00+08:00"),
         ((*OPENED, "case.escalated"), "P031", "2026-11-25T09:00:00+08:00"),
+        ((*OPENED, "case.rescheduled"), "P031", "2026-11-26T12:00:00+08:00"),
+        ((*OPENED, "case.requested"), "P031", "2026-11-25T09:00:00+08:00"),
+        ((*OPENED, "case.requested", "case.request_refused"), "P031", "2026-11-25T09:00:00+08:00"),
     ],
 )
 def test_who_has_it_and_until_when(kinds: tuple[Any, ...], platform: str | None, deadline: str | None) -> None:
@@ -228,12 +250,15 @@ def test_there_is_no_reply_until_there_is_one_and_a_reopened_case_has_none() -> 
         ("case.declined", {}, "declined"),
         ("case.closed", {}, "closed"),
         ("case.closed", {"outcome": "closed_undone"}, "closed_undone"),
+        ("case.closed", {"forced": True, "reason": "other"}, "closed"),
+        ("case.voided", {}, "void"),
     ],
 )
 def test_a_reply_says_how_it_ended(kind: str, changes: dict[str, Any], outcome: str) -> None:
     reply = told(case("case.opened", (kind, changes)))["reply"]
 
-    assert (outcome, [] if kind == "case.declined" else ["m1", "m2"]) == (reply["outcome"], reply["media"])
+    assert (outcome, ["m1", "m2"] if kind == "case.closed" else []) == (reply["outcome"], reply["media"])
+    assert SAID[kind]["reply"] == reply["text"]
 
 
 JOINED = (
@@ -269,9 +294,59 @@ def test_no_reporter_is_shown_anothers_words_or_report(joined_at: int) -> None:
     assert [] == [hidden for hidden in (str(FIRST), str(LATER), "别人的话", "第一位市民的话") if hidden in shown]
 
 
+TOLD_TO_WHOM = [
+    ((*CLOSED, "case.disputed"), True),
+    ((*CLOSED, ("case.disputed", {"report_id": LATER})), False),
+    ((*CLOSED, "case.dispute_refused"), True),
+    ((*CLOSED, ("case.dispute_refused", {"report_ids": (FIRST, LATER)})), False),
+    ((*CLOSED, "case.reopened"), True),
+    ((*CLOSED, ("case.reopened", {"report_id": LATER})), True),
+    ((*CLOSED, ("case.rated", {"report_id": LATER})), False),
+    ((*OPENED, "case.unlinked"), False),
+    ((*OPENED, "case.linked"), False),
+    ((*OPENED, "case.requested"), False),
+    ((*OPENED, "case.request_refused"), False),
+    ((*OPENED, "case.rescheduled"), True),
+    ((*OPENED, "case.voided"), True),
+]
+EVERY_WORD = {kind: Said("处置", PublicWords(zh="{reason}{reply}", en="-")) for kind in ev.KINDS}
+
+
+@pytest.mark.parametrize("replies", [REPLIES, EVERY_WORD], ids=["words_of_the_city", "a_city_with_words_for_all"])
+@pytest.mark.parametrize(("kinds", "shown"), TOLD_TO_WHOM)
+def test_a_reporter_is_told_of_what_concerns_the_report(
+    kinds: tuple[Any, ...], shown: bool, replies: dict[str, Said]
+) -> None:
+    events = case(*kinds)
+    answer = tell(received(), 1, events, (), replies, SHANGHAI)
+
+    assert shown is (events[-1].kind in lines(answer))
+
+
+def test_the_answer_to_a_dispute_is_told_and_the_reply_stays_that_of_the_result() -> None:
+    answer = told(case(*CLOSED, "case.disputed", "case.dispute_refused"))
+
+    assert "异议审核结果：经核查，井盖已更换" == answer["timeline"][-1]["text"]["zh"]
+    assert ("已补装井盖", "closed") == (answer["reply"]["text"], answer["reply"]["outcome"])
+
+
+def test_a_report_that_became_a_case_of_its_own_is_told_why_its_case_is_another() -> None:
+    before = case(
+        "case.opened", "case.filed", ("case.joined", {"report_id": MINE}), ("case.unlinked", {"report_id": MINE})
+    )
+    leaving = [event for event in before if isinstance(event, ev.CaseUnlinked)]
+    own = [event.model_copy(update={"case_id": case_id_of(MINE), "at": leaving[0].at}) for event in case(*OPENED)]
+    answer = tell(received(), 1, own, (), REPLIES, SHANGHAI, leaving)
+
+    assert (str(case_id_of(MINE)), "派遣") == (answer["case_id"], answer["stage"])
+    assert ["report.received", "case.unlinked", *OPENED] == lines(answer)
+    assert "您的上报与原案件不是同一问题" in answer["timeline"][1]["text"]["zh"]
+
+
 def test_what_is_sealed_or_said_among_officials_is_not_shown() -> None:
     box = Sealed(key_id="k1", box="c2VhbGVk")
-    shown = str(told(case(*OPENED, "case.returned"), contact=box, original_text=box))
+    inner = ("case.requested", "case.request_refused", "case.returned")
+    shown = str(told(case(*OPENED, *inner), contact=box, original_text=box))
 
     assert "公交集团退单" in shown
     assert [] == [hidden for hidden in ("c2VhbGVk", "内部的话", "app-one", "u-1") if hidden in shown]
@@ -286,6 +361,13 @@ def test_a_result_that_was_delivered_is_told_once_and_nothing_else_that_was_deli
 
     assert ["report.received", *OPENED, "case.closed", "notice.delivered"] == lines(answer)
     assert "2026-11-24T10:06:00+08:00" == answer["timeline"][-1]["at"]
+
+
+@pytest.mark.parametrize("result", ["case.closed", "case.declined", "case.voided"])
+def test_every_kind_of_result_is_told_as_delivered(result: str) -> None:
+    answer = told(case("case.opened", result), notices=[delivered(result, 2, 3)])
+
+    assert ["report.received", "case.opened", result, "notice.delivered"] == lines(answer)
 
 
 def test_the_timeline_is_in_order_of_time_whatever_came_first() -> None:

@@ -1,0 +1,84 @@
+"""What a citizen may say of a result, that it is not done or how good it was, and when it is too early or too late."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from schemas.ids import event_id_of, report_id_of
+from schemas.reports import ReportDisputed, ReportRated
+from services.intake.claim import MOST_PHOTOS, Claim, Unfit, clean, faults_of, not_empty
+from services.intake.receipt import cite_all
+from services.intake.report import Terms
+from services.intake.screening import mask
+
+SHORTEST_DISPUTE = 2
+ENDED = frozenset({"closed", "declined", "void"})
+"""States with a reply, which can be rated; of these only a closed case was said to be done, and can be disputed."""
+Feedback = ReportDisputed | ReportRated
+Refused = Literal["not_closed", "dispute_too_late"]
+
+
+def _long_enough(text: str) -> str:
+    if len(text) < SHORTEST_DISPUTE:
+        raise PydanticCustomError("too_short", "Say in at least two characters what is not done.")
+    return text
+
+
+class Dispute(Claim):
+    """The body of `POST /v1/reports/{report_id}/dispute`."""
+
+    text: Annotated[
+        str, Field(max_length=1000), AfterValidator(clean), AfterValidator(not_empty), AfterValidator(_long_enough)
+    ]
+    media: list[str] = Field(default_factory=list, max_length=MOST_PHOTOS)
+
+
+class Rating(Claim):
+    """The body of `POST /v1/reports/{report_id}/rating`: 1 (poor) to 5 (good)."""
+
+    stars: int = Field(ge=1, le=5)
+    text: Annotated[str, Field(max_length=500), AfterValidator(clean)] = ""
+
+
+def understand_feedback(
+    claimed: Any, body: type[Dispute | Rating], report_id: UUID, app: str, at: datetime, terms: Terms
+) -> Feedback | Unfit:
+    """The event in `claimed` (the JSON value of the body), its text masked, or all that is wrong with it."""
+    try:
+        said = body.model_validate(claimed)
+    except ValidationError as why:
+        return Unfit(faults_of(why))
+    text, _ = mask(said.text)
+    if isinstance(said, Rating):
+        return ReportRated(at=at, report_id=report_id, app=app, stars=said.stars, text=text)
+    photos, faults = cite_all(terms.receipt_key, said.media, app, at, terms.receipt_lifetime)
+    if faults:
+        return Unfit(tuple(faults))
+    return ReportDisputed(at=at, report_id=report_id, app=app, text=text, media=photos)
+
+
+def why_refused(feedback: Feedback, state: str, replied_at: datetime | None, window: timedelta) -> Refused | None:
+    """The early answer to what the router would not take, from the state and the reply that the citizen sees."""
+    if isinstance(feedback, ReportRated):
+        return None if state in ENDED else "not_closed"
+    if state != "closed" or replied_at is None:
+        return "not_closed"
+    return "dispute_too_late" if feedback.at - replied_at > window else None
+
+
+def feedback_id_of(feedback: Feedback, idempotency_key: str) -> UUID:
+    """`ce_id`: one for each app, report, type and key, so that a retry is the same event."""
+    # No report has this subject: an idempotency key holds no line break.
+    subject = report_id_of(feedback.app, f"{feedback.report_id}\n{feedback.kind}\n{idempotency_key}")
+    return event_id_of(subject, feedback.kind)
+
+
+def digest_of(feedback: Feedback) -> str:
+    """The fingerprint of what was said, as it is published; the instant of saying it again does not matter."""
+    rest = feedback.stars if isinstance(feedback, ReportRated) else [photo.media_id for photo in feedback.media]
+    return hashlib.sha256(json.dumps([feedback.text, rest]).encode()).hexdigest()
