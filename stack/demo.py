@@ -98,7 +98,8 @@ async def _watch(console: Console, play: Play, facts: Facts, logs: Path) -> int:
     if whole := [page for page in pages.values() if page.get("reply")]:
         demo_view.life(console, max(whole, key=lambda page: len(page["timeline"])))
     demo_view.latencies(console, facts, seconds)
-    demo_view.desk(console, play.centre.did, await play.centre.figures(start))
+    rated = await play.rate(pages)
+    demo_view.desk(console, play.centre.did, await play.centre.figures(start), rated)
     await play.close()
     wrong = faults(facts.sent, Heard(facts.feed, facts.callbacks), pages)
     for line in wrong:

@@ -64,6 +64,15 @@ class Play:
 
         return dict(await asyncio.gather(*(page(report_id) for report_id in self._facts.sent)))
 
+    async def rate(self, pages: Mapping[str, Mapping[str, Any]]) -> int:
+        """Every fifth citizen says how good the result was; how many were heard."""
+        answered = [report_id for report_id in sorted(pages) if pages[report_id].get("reply")][::5]
+        for n, report_id in enumerate(answered):
+            url = f"{self._env['INTAKE_URL']}/v1/reports/{report_id}/rating"
+            headers = self._of_app(report_id) | {"Idempotency-Key": "rating"}
+            await self._post(url, json={"stars": 5 - n % 3}, headers=headers)
+        return len(answered)
+
     async def close(self) -> None:
         """Lets the connections go."""
         await self._http.aclose()

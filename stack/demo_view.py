@@ -74,10 +74,10 @@ def latencies(console: Console, facts: Facts, seconds: float) -> None:
     console.print(f"{len(facts.resulted)} whole lives in {seconds:.1f} s: {len(facts.resulted) / seconds:.1f} a second")
 
 
-def desk(console: Console, did: Mapping[str, int], figures: Mapping[str, Any]) -> None:
-    """What the centre did, and how the platforms stand."""
+def desk(console: Console, did: Mapping[str, int], figures: Mapping[str, Any], rated: int) -> None:
+    """What the centre did, how the platforms stand, and how many citizens said how good it was."""
     acts = ", ".join(f"{count} {act}" for act, count in sorted(did.items())) or "nothing had to be decided"
-    console.print(f"The centre: {acts}.")
+    console.print(f"The centre: {acts}. Ratings by citizens: {rated}.")
     rates = {
         name: "-" if figures[name] is None else f"{figures[name]:.1%}" for name in figures if name.endswith("_rate")
     }

@@ -308,6 +308,10 @@ TOLD_TO_WHOM = [
     ((*OPENED, "case.request_refused"), False),
     ((*OPENED, "case.rescheduled"), True),
     ((*OPENED, "case.voided"), True),
+    ((*OPENED, "case.escalated"), True),
+    ((*OPENED, ("case.escalated", {"stage": None, "step": None, "reason": "催办"})), True),
+    ((*OPENED, ("case.escalated", {"step": "warning"})), False),
+    ((*OPENED, ("case.escalated", {"stage": "reply"})), False),
 ]
 EVERY_WORD = {kind: Said("处置", PublicWords(zh="{reason}{reply}", en="-")) for kind in ev.KINDS}
 
