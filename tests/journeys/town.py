@@ -1,6 +1,7 @@
 """A running system as people outside see it: apps, platforms, the centre, and whoever pulls its plugs."""
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -23,6 +24,8 @@ CATEGORY = "E0401"
 """A happening whose handling owes no photo."""
 AGAIN = (429, 500, 502, 503)
 """Answers after which a client repeats its call."""
+SPOTS = itertools.count(1)
+"""Places of reports, over all tests: what one leaves open, another must not join."""
 T = TypeVar("T")
 
 
@@ -72,11 +75,8 @@ class Town:
     def body(self, **change: Any) -> dict[str, Any]:
         """A report that is fit, somewhere of its own in the city's east."""
         self.made += 1
-        place = {
-            "lon": 112.45 + self.made % 40 * 0.003,
-            "lat": 37.70 + self.made // 40 % 50 * 0.003,
-            "system": "WGS-84",
-        }
+        spot = next(SPOTS)
+        place = {"lon": 112.45 + spot % 40 * 0.003, "lat": 37.70 + spot // 40 % 50 * 0.003, "system": "WGS-84"}
         fit = {"text": "路口有人占道经营", "category": CATEGORY, "place": place, "reporter": {"ref": f"u-{self.made}"}}
         return fit | change
 
