@@ -109,9 +109,11 @@ def answer_to(case: Case | None, ask: Ask, at: datetime, city: City) -> Events |
 
 
 def _remember(draft: ledger.Draft, ask: Ask, refusal: Refusal, at: datetime) -> None:
+    if isinstance(ask.command, ClockAct):
+        return  # it came too late for a case that has moved on, or there was nothing to move
     name = type(ask.command).__name__.lower()
     log.info("act.refused", case_id=str(ask.case_id), command=name, reason=refusal.reason)
-    if refusal.reason == "unknown_case" or isinstance(ask.command, ClockAct | Join):
+    if refusal.reason == "unknown_case" or isinstance(ask.command, Join):
         return
     if refusal.reason == "older_generation":
         faults.reach("router.superseded")
@@ -122,13 +124,24 @@ def _remember(draft: ledger.Draft, ask: Ask, refusal: Refusal, at: datetime) -> 
 async def _completed(
     connection: Connection, asks: Sequence[Ask], kept: dict[UUID, ledger.Kept], at: datetime, city: City
 ) -> Sequence[Ask]:
-    """The asks with what only the ledger knows: case numbers, and what other cases have shown and said."""
+    """The asks with what only the ledger knows: case numbers, and what other cases have shown and said.
+
+    A handling that will be refused is left out: it shows and says nothing.
+    """
     asks = await _numbered(connection, asks, kept, at, city)
-    handles = [(ask.case_id, ask.command) for ask in asks if isinstance(ask.command, Handle)]
+    handles = {
+        n: (ask.case_id, ask.command) for n, ask in enumerate(asks)
+        if isinstance(ask.command, Handle) and not _is_refused(ask, kept.get(ask.case_id), at, city)
+    }  # fmt: skip
     if not handles:
         return asks
-    known = iter(await ledger_evidence.informed(connection, handles, at, city.checking.text_reuse))
-    return [replace(ask, command=next(known)) if isinstance(ask.command, Handle) else ask for ask in asks]
+    informed = await ledger_evidence.informed(connection, list(handles.values()), at, city.checking.text_reuse)
+    known = dict(zip(handles, informed, strict=True))
+    return [replace(ask, command=known.get(n, ask.command)) for n, ask in enumerate(asks)]
+
+
+def _is_refused(ask: Ask, kept: ledger.Kept | None, at: datetime, city: City) -> bool:
+    return isinstance(answer_to(kept.case if kept else None, ask, at, city), Refusal)
 
 
 async def _numbered(

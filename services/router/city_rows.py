@@ -1,5 +1,6 @@
 """The tables of the city pack that the router reads, row by row, and how single cells are understood."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, time, timedelta
 from typing import Literal
@@ -8,6 +9,7 @@ from chassis.pack import PackError, Row
 from schemas.case_event import ClockKind
 from services.router.clocks import Clock
 
+_OFFSET = re.compile(r"([+-])(0[0-9]|1[0-4]):([0-5][0-9])")
 ReasonedAct = Literal["decline", "return", "extend", "suspend", "force_close", "void"]
 
 
@@ -105,10 +107,10 @@ class Policies:
 
     def offset(self, name: str) -> timedelta:
         row = self._row(name)
-        sign, (hours, _, minutes) = row.value[:1], row.value[1:].partition(":")
-        if sign not in ("+", "-") or not (hours + minutes).isdigit():
+        found = _OFFSET.fullmatch(row.value)
+        if found is None:
             raise row.wrong("policy.csv", f"{name} must be like +08:00")
-        return timedelta(hours=int(hours), minutes=int(minutes)) * (1 if sign == "+" else -1)
+        return timedelta(hours=int(found[2]), minutes=int(found[3])) * (1 if found[1] == "+" else -1)
 
     def shares(self, name: str) -> tuple[tuple[str, float], ...]:
         """`E05*=1;*=0.1`: patterns of categories, each with a share from 0 to 1."""

@@ -19,7 +19,7 @@ SideEvent = (
 
 def evolve(case: Case | None, event: CaseEvent) -> Case:
     """The case after `event`. Only `case.opened` makes one out of nothing."""
-    if isinstance(event, ev.CaseOpened):
+    if isinstance(event, ev.CaseOpened) and case is None:
         return _opened(event)
     if case is None:
         raise ValueError(f"{event.kind} before case.opened")

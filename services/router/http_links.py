@@ -118,7 +118,7 @@ async def _once(
     command: Link | Unlink,
 ) -> Response:  # fmt: skip
     seen = seen_of(request, body.generation)
-    asked = Asked(key, digest_of(request.url.path, body.model_dump_json()), Ask(case_id, command, seen))
+    asked = Asked(key, digest_of(request.url.path, body.model_dump_json(), str(seen)), Ask(case_id, command, seen))
     try:
         async with door.database.transaction() as connection:
             told = await _told(connection, door, centre, asked)

@@ -31,7 +31,7 @@ async def one(door: Door, request: Request, kind: str, case_id: str, model: type
     key, ask_id = key_of(request), case_id_from(case_id)
     body = await read_body(request, model)
     seen = seen_of(request, getattr(body, "generation", None))
-    digest = digest_of(request.url.path, body.model_dump_json())
+    digest = digest_of(request.url.path, body.model_dump_json(), str(seen))
     asked = Asked(key, digest, Ask(ask_id, make(door, client, body, ""), seen))
     return respond((await act_once(door, client, [asked]))[0])
 

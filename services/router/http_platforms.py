@@ -1,10 +1,10 @@
 """What platforms do by HTTP: accept, return, ask for time, handle; accept and handle many at once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from services.router.act import Door
 from services.router.closing import SHORTEST_TEXT
@@ -13,11 +13,20 @@ from services.router.http_bodies import Body, documented
 from services.router.http_once import Make, Many, many, one
 from services.router.http_photos import cited
 
+
+def _written_out(value: Any) -> Any:
+    """A date and time as people write it; a number, even one in quotes, would be taken for seconds since 1970."""
+    if not isinstance(value, str) or "-" not in value[1:]:
+        raise ValueError("A date and time with offset, like 2026-11-24T08:30:00+08:00.")
+    return value
+
+
 Text = Annotated[str, Field(min_length=SHORTEST_TEXT, max_length=2000)]
 Note = Annotated[str, Field(min_length=2, max_length=500)]
 Reason = Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,39}$")]
 Media = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9)]
 Generation = Annotated[int, Field(ge=1, le=1_000_000)]
+Until = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out)]
 
 
 class AcceptBody(Body):
@@ -38,7 +47,7 @@ class SuspendBody(Body):
     generation: Generation
     reason: Reason
     note: Note
-    until: AwareDatetime
+    until: Until
 
 
 class HandleBody(Body):

@@ -89,6 +89,8 @@ def _instant(request: Request, name: str, city: City) -> datetime | None:
         found = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError as why:
         raise Problem(422, f"{name}_unfit", "A date, or a date and time with offset.", field=name) from why
+    if not 2000 <= found.year < 3000:  # what is near the ends of the calendar cannot be turned into UTC
+        raise Problem(422, f"{name}_unfit", "A date or time of this millennium.", field=name)
     if found.tzinfo is None and len(text) > len("2026-11-24"):
         raise Problem(422, f"{name}_unfit", "A time needs its offset.", field=name)
     return found if found.tzinfo else found.replace(tzinfo=UTC) - city.calendar.utc_offset

@@ -122,7 +122,7 @@ def _of_cases(drafts: Sequence[Draft], ends: dict[UUID, tuple[int, bytes]]) -> l
             case.case_id, case.state, case.state in OPEN_STATES, case.category, case.district, case.place.lon,
             case.place.lat, case.case_number, case.platform.code if case.platform else None, case.generation,
             case.opened_at, case.changed_at, case.waits_for, *ends[case.case_id], CASES.dump_json(case).decode(),
-            case.deadline, _pending(case), case.provisional,
+            case.deadline, _pending(case), case.provisional, case.waits_since,
         )
         for case in changed
     ]  # fmt: skip
@@ -136,15 +136,17 @@ def _pending(case: Case) -> str:
 
 _CASES = """
 insert into router.cases as c (case_id, state, is_open, category, district, lon, lat, case_number, platform,
-    generation, opened_at, changed_at, waits_for, lines, chain, body, deadline, requested, provisional)
+    generation, opened_at, changed_at, waits_for, lines, chain, body, deadline, requested, provisional,
+    waits_since)
 select * from unnest($1::uuid[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::float8[], $7::float8[],
     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::int[],
-    $15::bytea[], $16::text[], $17::timestamptz[], $18::text[], $19::bool[])
+    $15::bytea[], $16::text[], $17::timestamptz[], $18::text[], $19::bool[], $20::timestamptz[])
 on conflict (case_id) do update set state = excluded.state, is_open = excluded.is_open,
     category = excluded.category, district = excluded.district, case_number = excluded.case_number,
     platform = excluded.platform, generation = excluded.generation, changed_at = excluded.changed_at,
     waits_for = excluded.waits_for, lines = excluded.lines, chain = excluded.chain, body = excluded.body,
     deadline = excluded.deadline, requested = excluded.requested, provisional = excluded.provisional,
+    waits_since = excluded.waits_since,
     placed = case when c.generation = excluded.generation
                        and not (c.state = 'suspended' and excluded.state = 'accepted')
              then c.placed else pg_current_xact_id() end"""

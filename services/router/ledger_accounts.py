@@ -53,8 +53,8 @@ async def sums(
 ) -> list[Sums]:
     """For [since, until), as it stood at `as_of`; `only`: platform, district, category (None: any). In code order.
 
-    Due: the deadline lies in the period; not what was returned, voided or linked away, nor what ended otherwise before
-    its deadline. To be closed: handled in the period.
+    Nothing of a case that was voided by `as_of`. Due: the deadline lies in the period; not what was returned or linked
+    away by then, nor what ended otherwise before its deadline. To be closed: handled in the period.
     """
     rows = await database.fetch(_SUMS.format(by=by), since, until, as_of, *only)
     return [Sums(**dict(row)) for row in rows]
@@ -62,20 +62,24 @@ async def sums(
 
 _SUMS = """
 with counted as (
-    select {by} as code, *,
-        deadline >= $1 and deadline < $2 and returned_at is null and ended not in ('void', 'linked')
-            and (ended_at is null or ended_at > deadline) as is_due,
+    select {by} as code, a.*,
+        deadline >= $1 and deadline < $2 and (returned_at is null or returned_at >= $3)
+            and (ended_at is null or ended_at >= $3 or ended_at > deadline and ended not in ('void', 'linked'))
+            as is_due,
         handled_at >= $1 and handled_at < least($2, $3) as is_to_close,
         handled_at < $3 as is_handled
-    from router.accounts
-    where ($4::text is null or platform = $4) and ($5::text is null or district = $5)
+    from router.accounts a
+    where not exists (select from router.accounts v
+                      where v.case_id = a.case_id and v.ended = 'void' and v.ended_at < $3)
+        and ($4::text is null or platform = $4) and ($5::text is null or district = $5)
         and ($6::text is null or category = $6)
         and (deadline >= $1 and deadline < $2 or handled_at >= $1 and handled_at < $2
              or returned_at >= $1 and returned_at < $2))
 select code, count(*) filter (where is_due) as due,
     count(*) filter (where is_due and is_handled) as handled,
     count(*) filter (where is_due and is_handled and handled_at <= deadline) as in_time,
-    count(*) filter (where is_due and is_handled is not true and deadline < $3 and ended_at is null) as overdue_open,
+    count(*) filter (where is_due and is_handled is not true and deadline < $3 - interval '1 microsecond'
+                     and (ended_at is null or ended_at >= $3)) as overdue_open,
     count(*) filter (where is_due and extensions > 0) as extended,
     count(*) filter (where returned_at >= $1 and returned_at < $2) as returned,
     count(*) filter (where is_to_close) as to_close,

@@ -21,9 +21,9 @@ async def follow(database: Database, version: str) -> None:
 
 
 async def running(connection: Connection, after: UUID, limit: int) -> list[UUID]:
-    """The next cases, by id, that a platform has and whose clock does not stand still."""
+    """The next cases, by id, that may have a clock running: open ones, and closed ones with a dispute that waits."""
     rows = await connection.fetch(
-        """select case_id from router.cases where case_id > $1 and is_open and state in ('dispatched', 'accepted')
+        """select case_id from router.cases where case_id > $1 and (is_open or requested <> '')
            order by case_id limit $2""",
         after,
         limit,

@@ -13,15 +13,22 @@ from services.router.case import CaseEvent
 from services.router.commands import Handle
 from services.router.media import sha256_of
 
+_LOCK_SPACE = 0x65766964 << 32
+"""Keeps these locks apart from every other advisory lock of the database."""
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 Asked = tuple[UUID, Handle]
 
 
 async def informed(connection: Connection, asked: Sequence[Asked], at: datetime, reuse: timedelta) -> list[Handle]:
-    """The handlings with what other cases, and earlier ones of the list, have shown and said already."""
+    """The handlings with what other cases, and earlier ones of the list, have shown and said already.
+
+    Handlings that show or say the same wait for each other's end, so that of those that race one is the first.
+    """
     wanted = [
         (digest, case_id, since) for case_id, handle in asked for digest, since in _digests(handle, at - reuse)
     ]  # fmt: skip
+    locks = sorted({_LOCK_SPACE | int.from_bytes(digest[:4], "big") for digest, _, _ in wanted})
+    await connection.execute("select pg_advisory_xact_lock(n) from unnest($1::bigint[]) n", locks)
     rows = await connection.fetch(
         """select w.digest, w.case_id from unnest($1::bytea[], $2::uuid[], $3::timestamptz[]) w (digest, case_id, since)
            where exists (select from router.evidence e

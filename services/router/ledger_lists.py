@@ -85,9 +85,10 @@ async def worklist(database: Database, platform: str, states: Sequence[str], swe
 async def waiting(database: Database, for_: Sequence[str], after: Place, limit: int) -> Listed:
     """Cases that wait for the centre, longest waiting first; `for_`: only for one of these (none: for anything)."""
     rows = await database.fetch(
-        """select changed_at as instant, case_id, body from router.cases
-           where waits_for <> '' and (changed_at, case_id) > ($1, $2) and ($3::text[] = '{}' or waits_for = any($3))
-           order by changed_at, case_id limit $4""",
+        """select coalesce(waits_since, changed_at) as instant, case_id, body from router.cases
+           where waits_for <> '' and (coalesce(waits_since, changed_at), case_id) > ($1, $2)
+               and ($3::text[] = '{}' or waits_for = any($3))
+           order by coalesce(waits_since, changed_at), case_id limit $4""",
         *after,
         list(for_),
         limit,
@@ -96,11 +97,15 @@ async def waiting(database: Database, for_: Sequence[str], after: Place, limit: 
 
 
 async def requesting(database: Database, request: str | None, after: Place, limit: int) -> Listed:
-    """Cases with a request that waits for the centre's yes or no, nearest deadline first."""
+    """Cases with a request that waits for the centre's yes or no, nearest deadline first.
+
+    A closed case that is disputed and that nobody had in the end has no deadline: the dispute's own time stands for it.
+    """
     rows = await database.fetch(
-        """select deadline as instant, case_id, body from router.cases
-           where requested <> '' and ($3::text is null or requested = $3) and (deadline, case_id) > ($1, $2)
-           order by deadline, case_id limit $4""",
+        """select coalesce(deadline, waits_since) as instant, case_id, body from router.cases
+           where requested <> '' and ($3::text is null or requested = $3)
+               and (coalesce(deadline, waits_since), case_id) > ($1, $2)
+           order by coalesce(deadline, waits_since), case_id limit $4""",
         *after,
         request,
         limit,

@@ -45,7 +45,8 @@ class Rehearsed:
 def rehearsed(events: Sequence[CaseEvent], city: City) -> Rehearsed | None:
     """The first answer to a report, as it was and as `city` would give it; None for what only people decided.
 
-    A case that a person filed is taken as that person filed it: category and district may have been corrected.
+    A case that a person filed, or took out of another, is taken as it was filed then: category and district may have
+    been corrected.
     """
     opened, filed = _first(events, ev.CaseOpened), _first(events, ev.CaseFiled)
     held, sent = _first(events, ev.CaseHeld), _first(events, ev.CaseDispatched)
@@ -53,7 +54,7 @@ def rehearsed(events: Sequence[CaseEvent], city: City) -> Rehearsed | None:
         return None
     category = filed.category if filed else opened.category
     district = filed.district if filed else opened.place.district
-    by_person = filed is not None and held is not None
+    by_person = filed is not None and filed.by.startswith("centre:")
     findings = (held.reason,) if held is not None and not by_person else ()
     waits_for = None if by_person else why_held(category, district, findings, city)
     then = _as_it_was(held if filed is None else None, sent)

@@ -33,7 +33,10 @@ async def follow_calendar(door: Door, stopping: asyncio.Event) -> None:
 
 
 async def reschedule_all(door: Door) -> bool:
-    """Puts `Reschedule` to every running case unless it was done for this calendar before. True when done."""
+    """Puts `Reschedule` to every case with a clock unless it was done for this calendar before. True when done.
+
+    Where the centre is waited for nothing has a deadline that could move; being asked sets its timers anew.
+    """
     version = door.city.calendar.version
     if await ledger_calendar.followed(door.database) == version:
         return True

@@ -18,15 +18,18 @@ STATEMENTS = (
             (floor(lat * 500)::bigint * 1000000 + floor(lon * 500)::bigint) stored,
         add column deadline timestamptz,
         add column requested text not null default '',
-        add column provisional boolean not null default false""",
+        add column provisional boolean not null default false,
+        add column waits_since timestamptz""",
     "update router.cases set deadline = (body::jsonb ->> 'deadline')::timestamptz",
     "create index cases_in_cell on router.cases (category, cell, opened_at) where is_open and cell is not null",
     "drop index router.cases_near",  # the version before finds the same without it, only later
+    "drop index router.cases_waiting",
+    "create index cases_waiting on router.cases ((coalesce(waits_since, changed_at)), case_id) where waits_for <> ''",
     "create index cases_in_turn on router.cases (platform, state, deadline, case_id) where is_open",
     """create index cases_running on router.cases (deadline, case_id)
         where is_open and state in ('dispatched', 'accepted')""",
     "create index cases_provisional on router.cases (case_id) where provisional and is_open",
-    "create index cases_requesting on router.cases (deadline, case_id) where requested <> ''",
+    "create index cases_requesting on router.cases ((coalesce(deadline, waits_since)), case_id) where requested <> ''",
     """create table router.accounts (
         case_id uuid not null, generation integer not null, platform text not null, rule text not null,
         category text not null, district text not null, dispatched_at timestamptz not null, deadline timestamptz,
