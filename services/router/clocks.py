@@ -132,8 +132,10 @@ class WorkingCalendar:
         found = self._zero + timedelta(seconds=last * _DAY + self._instant(last, target - self._worked[last]))
         return max(found, start.astimezone(UTC))  # a clock with nothing left, started in a break, runs out there
 
-    def is_provisional(self, start: datetime, end: datetime) -> bool:
-        """Whether a day between the two has no published calendar yet, so that the deadline may still move."""
+    def is_provisional(self, start: datetime, end: datetime, kind: ClockKind = "work_hour") -> bool:
+        """Whether a day between the two has no published calendar yet, so that a deadline on `kind` may still move."""
+        if kind in _CONTINUOUS:
+            return False
         first = max(0, (start - self._zero).days)
         last = (end - self._zero).days
         return self._reach(last) and any(day in self._provisional for day in range(first, last + 1))

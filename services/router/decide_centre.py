@@ -124,6 +124,6 @@ def _dispatched(case: Case, command: Dispatch, at: datetime, city: City) -> Even
         return Refusal("platform_unknown")
     if command.platform == here:
         return Refusal("already_there")
-    final = case.state == "filed" and len(case.returned_by) >= city.limits.most_returns
+    final = len(case.returned_by) >= city.limits.most_returns
     chosen = Chosen(command.platform, BY_CENTRE, (command.platform,), command.owner, final)
     return (dispatched_to(case, chosen, at, city, command.by),)

@@ -36,7 +36,7 @@ def resumed(case: Case, at: datetime, city: City, by: str) -> ev.CaseResumed:
     limit = limit_of(case, city)
     left = limit.amount if case.allowed is None else case.allowed
     deadline = city.calendar.deadline(at, Clock(limit.kind, left))
-    provisional = city.calendar.is_provisional(at, deadline)
+    provisional = city.calendar.is_provisional(at, deadline, limit.kind)
     return ev.CaseResumed(
         **numbered(case, by, at), generation=case.generation, deadline=deadline, provisional=provisional
     )
@@ -52,7 +52,7 @@ def _rescheduled(case: Case, command: Reschedule, at: datetime, city: City) -> E
     if case.clock_from is None or case.allowed is None or case.dispatched_at is None or accept_by is None:
         return Refusal("still_right")
     deadline = city.calendar.deadline(case.clock_from, Clock(limit_of(case, city).kind, case.allowed))
-    provisional = city.calendar.is_provisional(case.clock_from, deadline)
+    provisional = city.calendar.is_provisional(case.clock_from, deadline, limit_of(case, city).kind)
     if case.state == "dispatched":
         accept_by = min(deadline, city.calendar.deadline(case.dispatched_at, city.limits.accept))
     if (deadline, accept_by, provisional) == (case.deadline, case.accept_by, case.provisional):

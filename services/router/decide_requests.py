@@ -53,7 +53,7 @@ def _extended(case: Case, command: Approve, at: datetime, city: City) -> Events 
         ev.CaseExtended(
             **numbered(case, command.by, at), generation=case.generation, deadline=deadline,
             reason=_words(case.requested.reason, "extend", city),
-            provisional=city.calendar.is_provisional(at, deadline),
+            provisional=city.calendar.is_provisional(at, deadline, limit_of(case, city).kind),
         ),
     )  # fmt: skip
 

@@ -66,7 +66,8 @@ def dispatched_to(case: Case, chosen: Chosen, at: datetime, city: City, by: str 
         **numbered(case, by, at), generation=case.generation + 1, platform=_named(chosen.code, case, city),
         rule=chosen.rule, candidates=chosen.candidates, owner=chosen.owner, final=chosen.final,
         accept_by=min(deadline, city.calendar.deadline(at, city.limits.accept)), deadline=deadline,
-        limit=ev.Limit(clock=clock.kind, amount=clock.amount), provisional=city.calendar.is_provisional(at, deadline),
+        limit=ev.Limit(clock=clock.kind, amount=clock.amount),
+        provisional=city.calendar.is_provisional(at, deadline, clock.kind),
         city_version=city.version,
     )  # fmt: skip
 

@@ -45,19 +45,20 @@ def _changed(case: Case, event: CaseEvent) -> Case:  # noqa: C901  one arm for e
         case ev.CaseJoined(report_id=report_id, media=media):
             return _with(case, reports=(*case.reports, report_id), media=(*case.media, *media))
         case ev.CaseHeld(reason=reason):
-            return _with(case, state="held", waits_for=reason, waits_since=event.at)
+            return _with(_waiting(case, reason, event.at), state="held")
         case ev.CaseDeclined(reply=reply):
             return _ended(case, "declined", event.at, reply=reply)
         case ev.CaseFiled(case_number=number, category=category, district=district):
             return _with(
-                _awaiting(case, "no_platform", event.at), case_number=number, category=category, district=district
-            )
+                _waiting(case, "no_platform", event.at), state="filed", case_number=number, category=category,
+                district=district,
+            )  # fmt: skip
         case ev.CaseDispatched():
             return _dispatched(case, event)
         case ev.CaseAccepted():
             return _with(case, state="accepted")
         case ev.CaseReturned(platform=platform):
-            return _free(_awaiting(case, "arbitration", event.at), platform.code)
+            return _free(_waiting(case, "arbitration", event.at), platform.code)
         case ev.CaseHandled():
             return _handled(case, event)
         case ev.CaseReworked():
@@ -81,8 +82,9 @@ def _turned(case: Case, event: SideEvent) -> Case:  # noqa: C901  one arm for ea
         case ev.CaseUnlinked(report_id=report_id):
             return _with(case, reports=tuple(r for r in case.reports if r != report_id))
         case ev.CaseDisputed(report_id=report_id):
-            since = case.waits_since or event.at  # who disputes it as well does not give the centre more time
-            return _with(case, waits_for="dispute", waits_since=since, disputed_by=(*case.disputed_by, report_id))
+            # Who disputes it as well does not give the centre more time.
+            waiting = case if case.disputed_by else _waiting(case, "dispute", event.at)
+            return _with(waiting, disputed_by=(*case.disputed_by, report_id))
         case ev.CaseDisputeRefused():
             return _with(case, waits_for="", waits_since=None, disputed_by=())
         case ev.CaseRated(report_id=report_id, stars=stars):
@@ -116,8 +118,10 @@ def _clocked(case: Case, event: ClockEvent) -> Case:  # noqa: C901  one arm for 
     assert_never(event)
 
 
-def _awaiting(case: Case, waits_for: str, at: datetime) -> Case:
-    return _with(case, state="filed", waits_for=waits_for, waits_since=at)
+def _waiting(case: Case, waits_for: str, at: datetime) -> Case:
+    """The centre is waited for anew: its reply clock begins, and every step of it is still to come."""
+    fired = tuple(step for step in case.fired if step[0] != "reply")
+    return _with(case, waits_for=waits_for, waits_since=at, fired=fired)
 
 
 def _ended(case: Case, state: str, at: datetime, **changes: Any) -> Case:
@@ -143,8 +147,8 @@ def _dispatched(case: Case, event: ev.CaseDispatched) -> Case:
 
 def _free(case: Case, returned_by: str) -> Case:
     return _with(
-        case, platform=None, accept_by=None, deadline=None, clock_from=None, requested=None, provisional=False,
-        returned_by=(*case.returned_by, returned_by),
+        case, state="filed", platform=None, accept_by=None, deadline=None, clock_from=None, requested=None,
+        provisional=False, returned_by=(*case.returned_by, returned_by),
     )  # fmt: skip
 
 
@@ -174,9 +178,8 @@ def _handled(case: Case, event: ev.CaseHandled) -> Case:
 
 
 def _reopened(case: Case, at: datetime) -> Case:
-    waits_for, waits_since = ("", None) if case.platform else ("no_platform", at)
+    waiting = _with(case, waits_for="", waits_since=None) if case.platform else _waiting(case, "no_platform", at)
     return _with(
-        case, state="filed", waits_for=waits_for, waits_since=waits_since,
-        closed_at=None, forced=False, reply="", reply_media=(), disputed_by=(), reworks=case.reworks + 1,
-        reopened=case.reopened + 1,
+        waiting, state="filed", closed_at=None, forced=False, reply="", reply_media=(), disputed_by=(),
+        reworks=case.reworks + 1, reopened=case.reopened + 1,
     )  # fmt: skip

@@ -244,7 +244,8 @@ async def _histories(door: Door) -> dict[UUID, list[Any]]:
 
 def _one_case_keeps_its_promises(events: list[Any]) -> None:
     dispatched = [event for event in events if isinstance(event, ev.CaseDispatched)]
-    rung = [(e.generation, e.stage, e.step) for e in events if isinstance(e, ev.CaseEscalated) and e.stage]
+    clocks = [e for e in events if isinstance(e, ev.CaseEscalated) and e.stage]
+    rung = [(e.generation, e.stage, e.step, e.deadline if e.stage == "reply" else None) for e in clocks]
     late = [e.at - e.deadline for e in events if isinstance(e, ev.CaseEscalated) and e.step == "due" and e.deadline]
 
     assert list(range(1, len(events) + 1)) == [event.seq for event in events]
@@ -297,10 +298,11 @@ async def _nothing_is_left_to_ring(door: Door) -> None:
 async def _sums_agree(door: Door) -> None:
     """The same totals by platform, by district, by category; and again after a recount."""
     given = (MONDAY, MONDAY + timedelta(days=90), MONDAY + timedelta(days=90), (None, None, None))
-    before = {by: await ledger_accounts.sums(door.database, by, *given) for by in ("platform", "district", "category")}  # type: ignore[arg-type]
+    ways: tuple[ledger_accounts.By, ...] = ("platform", "district", "category")
+    before = {by: await ledger_accounts.sums(door.database, by, *given) for by in ways}
     async with door.database.transaction() as connection:
         await ledger_accounts.recount(connection)
-    after = {by: await ledger_accounts.sums(door.database, by, *given) for by in before}  # type: ignore[arg-type]
+    after = {by: await ledger_accounts.sums(door.database, by, *given) for by in ways}
     names = ("due", "handled", "returned", "reworked", "spent_s")
     totals = [tuple(sum(getattr(row, name) for row in rows) for name in names) for rows in before.values()]
 
