@@ -103,6 +103,7 @@ class CaseDisputed(CaseEvent):
     kind: ClassVar[str] = "case.disputed"
     report_id: UUID
     reason: str
+    media: tuple[str, ...] = ()
 
 
 class CaseDisputeRefused(CaseEvent):

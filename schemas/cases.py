@@ -156,11 +156,12 @@ class CaseClosed(CaseEvent):
 
 
 class CaseReopened(CaseEvent):
-    """A closed case lives again after a dispute. A `case.dispatched` follows."""
+    """A closed case lives again after a dispute, whose photos are `media`. A `case.dispatched` follows."""
 
     kind: ClassVar[str] = "case.reopened"
     report_id: UUID
     reason: str
+    media: tuple[str, ...] = ()
 
 
 KINDS = by_kind(

@@ -20,7 +20,6 @@ SETTINGS = {
     "max_locks_per_transaction": "256",
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",
-    "wal_compression": "on",
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_min_messages": "warning",

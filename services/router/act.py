@@ -157,7 +157,7 @@ async def _numbered(
         if district is not None and isinstance(ask.command, Open | File):
             number = case_number(district, day, following[district, day])
             following[district, day] += 1
-            ask = replace(ask, command=replace(ask.command, case_number=number))
+            ask = Ask(ask.case_id, replace(ask.command, case_number=number), ask.seq)
         numbered.append(ask)
     return numbered
 

@@ -21,6 +21,7 @@ _FIRST = date(2000, 1, 1)
 _DAY = 86_400
 _LONGEST_LOOK = 366 * 200
 """Days the axis may grow to; a start beyond it counts without a break."""
+_REMEMBERED = 2_000
 _VERSIONED = 366 * 35
 """Days that make the calendar's version: to the end of 2034."""
 
@@ -85,6 +86,7 @@ class WorkingCalendar:
     utc_offset: timedelta = timedelta(hours=8)
     seasons: Sequence[Season] = ()
     """They take the place of the periods; of several that cover a day, the last."""
+    _known: dict[tuple[datetime, ClockKind, float], datetime] = field(default_factory=dict)
     _days: list[tuple[tuple[int, int], ...]] = field(default_factory=list)
     _worked: list[int] = field(default_factory=lambda: [0])
     _provisional: set[int] = field(default_factory=set)
@@ -118,6 +120,15 @@ class WorkingCalendar:
 
     def deadline(self, start: datetime, clock: Clock) -> datetime:
         """The instant (UTC) at which `clock`, started at `start` (aware), runs out. Never raises for a real date."""
+        asked = (start, clock.kind, clock.amount)  # a batch asks the same of one instant again and again
+        if (known := self._known.get(asked)) is not None:
+            return known
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        found = self._known[asked] = self._deadline(start, clock)
+        return found
+
+    def _deadline(self, start: datetime, clock: Clock) -> datetime:
         seconds = clock.seconds
         if clock.kind in _CONTINUOUS:
             return start.astimezone(UTC) + timedelta(seconds=seconds)

@@ -49,11 +49,12 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A reporter of a closed case says that it is not done."""
+    """A reporter of a closed case says that it is not done, and may show it."""
 
     report_id: UUID
     text: str
     by: Actor
+    media: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def _codes(event: ReportReceived) -> tuple[str, ...]:
     return tuple(finding.code for finding in event.findings)
 
 
-def _media(event: ReportReceived) -> tuple[str, ...]:
+def _media(event: ReportReceived | ReportDisputed) -> tuple[str, ...]:
     return tuple(photo.media_id for photo in event.media)
 
 
@@ -185,5 +185,5 @@ async def on_feedback(
 def _feedback(event: ReportDisputed | ReportRated) -> Dispute | Rate:
     by = f"report:{event.report_id}"
     if isinstance(event, ReportDisputed):
-        return Dispute(event.report_id, event.text, by)
+        return Dispute(event.report_id, event.text, by, _media(event))
     return Rate(event.report_id, event.stars, event.text, by)

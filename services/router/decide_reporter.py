@@ -47,8 +47,8 @@ def _disputed(case: Case, command: Dispute, at: datetime, city: City) -> Events 
         return Refusal("dispute_waiting")
     given = numbered(case, command.by, at)
     if case.reopened or case.forced or case.disputed_by:
-        return (ev.CaseDisputed(**given, report_id=command.report_id, reason=command.text),)
-    reopened = ev.CaseReopened(**given, report_id=command.report_id, reason=command.text)
+        return (ev.CaseDisputed(**given, report_id=command.report_id, reason=command.text, media=command.media),)
+    reopened = ev.CaseReopened(**given, report_id=command.report_id, reason=command.text, media=command.media)
     return again(case, reopened, at, city)
 
 

@@ -66,7 +66,7 @@ def _changed(case: Case, event: CaseEvent) -> Case:  # noqa: C901  one arm for e
         case ev.CaseClosed(reply=reply, media=media, forced=forced):
             return _ended(case, "closed", event.at, reply=reply, reply_media=media, forced=forced)
         case ev.CaseReopened():
-            return _reopened(case, event.at)
+            return _reopened(case, event)
         case ev.CaseOpened():
             raise ValueError("case.opened twice")
         case _:
@@ -81,10 +81,10 @@ def _turned(case: Case, event: SideEvent) -> Case:  # noqa: C901  one arm for ea
             return _ended(case, "linked", event.at, linked_to=linked_to, reports=())
         case ev.CaseUnlinked(report_id=report_id):
             return _with(case, reports=tuple(r for r in case.reports if r != report_id))
-        case ev.CaseDisputed(report_id=report_id):
+        case ev.CaseDisputed(report_id=report_id, media=media):
             # Who disputes it as well does not give the centre more time.
             waiting = case if case.disputed_by else _waiting(case, "dispute", event.at)
-            return _with(waiting, disputed_by=(*case.disputed_by, report_id))
+            return _with(waiting, disputed_by=(*case.disputed_by, report_id), media=(*case.media, *media))
         case ev.CaseDisputeRefused():
             return _with(case, waits_for="", waits_since=None, disputed_by=())
         case ev.CaseRated(report_id=report_id, stars=stars):
@@ -177,9 +177,9 @@ def _handled(case: Case, event: ev.CaseHandled) -> Case:
     )  # fmt: skip
 
 
-def _reopened(case: Case, at: datetime) -> Case:
-    waiting = _with(case, waits_for="", waits_since=None) if case.platform else _waiting(case, "no_platform", at)
+def _reopened(case: Case, event: ev.CaseReopened) -> Case:
+    waiting = _with(case, waits_for="", waits_since=None) if case.platform else _waiting(case, "no_platform", event.at)
     return _with(
         waiting, state="filed", closed_at=None, forced=False, reply="", reply_media=(), disputed_by=(),
-        reworks=case.reworks + 1, reopened=case.reopened + 1,
+        media=(*case.media, *event.media), reworks=case.reworks + 1, reopened=case.reopened + 1,
     )  # fmt: skip

@@ -6,6 +6,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from chassis.http.direct import queries
+from chassis.http.problems import Problem
 from chassis.postgres.horizon import look_soon
 from services.router import ledger_lists
 from services.router.act import Door
@@ -20,7 +21,7 @@ OPEN_WORK = ("dispatched", "accepted", "suspended")
 
 
 def routes(door: Door) -> APIRouter:
-    """The one call."""
+    """The platform's own list, and the same for the centre."""
     api = APIRouter(tags=["platforms"])
 
     @api.get("/v1/platforms/me/cases", openapi_extra=queries("state", "cursor", "limit", "wait"))
@@ -32,6 +33,14 @@ def routes(door: Door) -> APIRouter:
         """
         platform = door.keys.admit(request, "platform").name
         return await _worklist(door, platform, request)
+
+    @api.get("/v1/platforms/{code}/cases", openapi_extra=queries("state", "cursor", "limit", "wait"))
+    async def worklist_of(request: Request, code: str) -> Response:
+        """A platform's cases for the centre, as the platform itself is told them."""
+        door.keys.admit(request, "centre", "ops")
+        if code not in door.city.platforms:
+            raise Problem(404, "platform_unknown", "There is no such platform.", field="code")
+        return await _worklist(door, code, request)
 
     return api
 

@@ -121,12 +121,17 @@ def _of_cases(drafts: Sequence[Draft], ends: dict[UUID, tuple[int, bytes]]) -> l
         (
             case.case_id, case.state, case.state in OPEN_STATES, case.category, case.district, case.place.lon,
             case.place.lat, case.case_number, case.platform.code if case.platform else None, case.generation,
-            case.opened_at, case.changed_at, case.waits_for, *ends[case.case_id], CASES.dump_json(case).decode(),
+            case.opened_at, case.changed_at, case.waits_for, *ends[case.case_id], _body(case),
             case.deadline, _pending(case), case.provisional, case.waits_since,
         )
         for case in changed
     ]  # fmt: skip
     return [Write(_CASES, columns(rows))] if rows else []
+
+
+def _body(case: Case) -> str:
+    """The whole case as JSON; what is as it was in the beginning is left out, which is a third of it."""
+    return CASES.dump_json(case, exclude_defaults=True).decode()
 
 
 def _pending(case: Case) -> str:

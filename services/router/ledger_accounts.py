@@ -1,8 +1,9 @@
 """The ledger's accounts, one row for each dispatch: written with the case, summed for any period, made anew at will."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from chassis.postgres.pool import Connection, Database
@@ -12,6 +13,8 @@ from services.router.ledger_events import all_events
 
 By = Literal["platform", "district", "category"]
 CASES_AT_ONCE = 2_000
+_ROW = attrgetter(*(field.name for field in fields(Account)))
+"""`dataclasses.astuple` copies deeply, which took a tenth of a batch's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Sums:
 
 def writes(accounts: Collection[Account]) -> list[Write]:
     """Adds or replaces accounts; each case and generation stands once in `accounts`."""
-    return [Write(_UPSERT, columns([astuple(a) for a in accounts]))] if accounts else []
+    return [Write(_UPSERT, columns([_ROW(account) for account in accounts]))] if accounts else []
 
 
 _UPSERT = """

@@ -66,7 +66,12 @@ def _digests(handle: Handle, words_since: datetime) -> list[tuple[bytes, datetim
 
 def _shown(event: CaseEvent) -> list[bytes]:
     match event:
-        case ev.CaseOpened(media=media) | ev.CaseJoined(media=media):
+        case (
+            ev.CaseOpened(media=media)
+            | ev.CaseJoined(media=media)
+            | ev.CaseDisputed(media=media)
+            | ev.CaseReopened(media=media)
+        ):
             return [bytes.fromhex(sha256_of(media_id)) for media_id in media]
         case ev.CaseHandled(media=media, platform=platform, text=text):
             return [*(bytes.fromhex(sha256_of(media_id)) for media_id in media), _of_words(platform.code, text)]

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from chassis.postgres.pool import Connection
@@ -56,34 +55,21 @@ async def near(
             "select count(pg_advisory_xact_lock(n)) from unnest($1::bigint[]) n",
             [_LOCK_SPACE | lock for lock in sorted(locks)],
         )
-    # `offset 0` keeps it a look-up for each spot: as a join, the planner soon compares every cell with every case.
+    looks = [(n, spot.category, cell) for n, spot in enumerate(spots) for cell in spot.cells]
+    # `offset 0` keeps it a look-up for each cell: as a join, the planner soon compares every cell with every case.
     rows = await connection.fetch(
         """select s.n, c.case_id, c.lon, c.lat, c.opened_at
-           from unnest($1::int[], $2::text[], $3::int[], $4::int[]) as s (n, category, first, last)
+           from unnest($1::int[], $2::text[], $3::bigint[]) as s (n, category, cell)
            cross join lateral (
                 select case_id, lon, lat, opened_at from router.cases
-                where category = s.category and cell = any (($5::bigint[])[s.first:s.last])
-                    and is_open and opened_at > $6
+                where category = s.category and cell = s.cell and is_open and opened_at > $4
                 offset 0) c""",
-        *_looks(spots),
+        *columns(looks),
         since,
     )
     for row in rows:
         found[row["n"]].append(Candidate(row["case_id"], row["lon"], row["lat"], row["opened_at"]))
     return found
-
-
-def _looks(spots: Sequence[Spot]) -> tuple[list[Any], ...]:
-    """Number and category of each spot, and where its cells begin and end in the last list.
-
-    In the order of the index, so that what is looked at next is still at hand.
-    """
-    rows: list[tuple[int, str, int, int]] = []
-    cells: list[int] = []
-    for n in sorted(range(len(spots)), key=lambda n: (spots[n].category, spots[n].cells)):
-        rows.append((n, spots[n].category, len(cells) + 1, len(cells) + len(spots[n].cells)))
-        cells += spots[n].cells
-    return *columns(rows), cells
 
 
 async def reserve_numbers(

@@ -1,4 +1,4 @@
-"""`make bench`: one run, everything as a ratio to something measured beside it. Takes about three minutes."""
+"""`make bench`: one run, everything as a ratio to something measured beside it. Takes about four minutes."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -16,9 +17,11 @@ from stack.demo_verdict import quantiles
 from stack.environment import forget_own
 from stack.prepare import ROOT
 from stack.up import System
-from tests.bench import door, hop, lives, router
+from tests.bench import acts, door, growth, hop, kernel, ledgers, lives, router
 
 FOLDER = ROOT / ".test-run/bench"
+MOST_GROWTH = 1.5
+"""What anything may cost in a ledger of a million cases, as a multiple of what it costs in one of none."""
 
 
 def main() -> int:
@@ -41,6 +44,9 @@ def main() -> int:
         add_ratio(table, "door: accepted/s vs bare app", ours, bare, "≥ 0.40")
         ours, raw = router.measure(system)
         add_ratio(table, "router: reports/s vs raw loop", ours, raw, "≥ 0.35")
+        ours, made = kernel.measure()
+        add_ratio(table, "kernel: commands/s vs their events", ours, made, "≥ 0.30")
+        grown(table, system)
     finally:
         system.stop()
     console.print(table)
@@ -64,6 +70,35 @@ def whole(table: Table, system: System, hops: list[float]) -> None:
         table.add_row(
             f"memory of {name}, MB", f"{rss_mb(service.process.pid if service.process else 0):.0f}", "", "", "< 150"
         )
+
+
+def grown(table: Table, system: System) -> None:
+    """Ledgers of growing size, and acts on the middle one. Filling them takes most of the time."""
+    server, clients = system.env["DATABASE_URL"], system.folder / "clients.json"
+    try:
+        filled = ledgers.make(server, growth.SIZES)
+        measured = growth.measure(filled, clients)
+        ours, plain = acts.measure(filled[1], clients)
+    finally:
+        ledgers.remove(server, growth.SIZES)
+    add_growth(table, "batches of 500: reports/s", measured.batch, lambda seconds: f"{growth.BATCH / seconds:.0f}")
+    add_growth(table, "neighbours: ms a spot", measured.look, lambda seconds: f"{seconds * 1000 / growth.BATCH:.4f}")
+    pages = {"first page": measured.first, "next page": measured.onward, "nothing new": measured.nothing}
+    for what, figures in pages.items():
+        add_growth(table, f"worklist, {what}: ms", figures, lambda seconds: f"{seconds * 1000:.2f}")
+    add_ratio(table, f"acts/s at {filled[1].name} vs plain writes", ours, plain, "≥ 0.30")
+
+
+def add_growth(table: Table, what: str, figures: growth.Figures, told: Callable[[float], str]) -> None:
+    """A row for each ledger but the smallest, which stands beside them; the ratio is that of the seconds."""
+    smallest, *others = growth.SIZES
+    least = figures[smallest]
+    for name in others:
+        ratios = [a / b for a, b in zip(figures[name], least, strict=True)]
+        words = f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+        beside = f"{told(median(least))} at {smallest}"
+        verdict = "yes" if median(ratios) <= MOST_GROWTH else "NO"
+        table.add_row(f"{what} at {name}", told(median(figures[name])), beside, words, f"≤ {MOST_GROWTH}: {verdict}")
 
 
 def add_ratio(table: Table, what: str, ours: list[float], other: list[float], wanted: str) -> None:

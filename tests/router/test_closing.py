@@ -10,13 +10,14 @@ import pytest
 from services.router.case import Case
 from services.router.city import City
 from services.router.closing import findings, is_drawn, missing
-from services.router.commands import Handle, Join
+from services.router.commands import Dispute, Handle, Join
 from services.router.commands_of_centre import Rework
 from services.router.media import sha256_of
 from tests.router.conftest import CITY, TUESDAY_1000, derived
 from tests.router.kernel import (
     CENTRE,
     COMMANDS,
+    FIRST,
     SECOND_REPORT,
     URGENT,
     after,
@@ -42,6 +43,10 @@ HANDLED_ONCE = walk(
     ],
 )
 """With the words 已处理 and the photo cd."""
+REOPENED = walk(
+    dispatched(),
+    [(TUESDAY_1000, handling()), (TUESDAY_1000, Dispute(FIRST, "还在", "report:x", (photo("ad"),)))],
+)
 SAID_WITH_BLANKS = replace(HANDLED_ONCE, said=("  已处理 ",))
 NOWHERE = after(None, opening(place=opening().place.model_copy(update={"lon": None, "lat": None})))
 
@@ -56,6 +61,7 @@ FINDINGS: Sequence[tuple[str, Case, Handle, tuple[str, ...]]] = [
     ("no photo, nothing", SHOWN, shows(), ()),
     ("the reporter's photo", SHOWN, shows("ef", "ab"), ("photo_from_before",)),
     ("the photo of who joined", SHOWN_BY_ANOTHER, shows("ac"), ("photo_from_before",)),
+    ("the photo of who disputed it", REOPENED, shows("ad", generation=2), ("photo_from_before",)),
     ("the photo of the first handling", HANDLED_ONCE, shows("cd", generation=2), ("photo_reused",)),
     ("a photo of another case", SHOWN, shows("ef", photos_elsewhere=("ef" * 32,)), ("photo_of_another_case",)),
     ("taken 499 m to the north", SHOWN, shows("ef", points=((LON, LAT + 499 * METRE_NORTH),)), ()),

@@ -24,7 +24,7 @@ CASE, OTHER = case_of(1), case_of(2)
 NOT_OURS = {"reason": "not_ours", "note": "不在管辖范围"}
 OF_CENTRE = (
     "/v1/review", "/v1/arbitration", "/v1/requests", "/v1/overdue", "/v1/returns", "/v1/accountability", "/v1/cases",
-    "/v1/platforms",
+    "/v1/platforms", "/v1/platforms/P016/cases",
 )  # fmt: skip
 
 
@@ -92,6 +92,15 @@ async def test_what_is_overdue_is_listed_longest_overdue_first_and_by_platform(d
     assert [OTHER, case_of(3)] == ids(await call.items(OPS, "/v1/overdue", platform="P016"))
     assert [] == await call.items(OPS, "/v1/overdue", platform="P015")
     assert (422, "platform_unknown", ["platform"]) == refusal(await call.get(CENTRE, "/v1/overdue", platform="P999"))
+
+
+async def test_the_centre_reads_a_platforms_list_as_the_platform_is_told_it(door: Door, call: Caller) -> None:
+    await reported(door, 1, 2)
+    own, read = await call.get(DRAINS, WORKLIST), await call.get(CENTRE, "/v1/platforms/P016/cases")
+    nobody = await call.get(CENTRE, "/v1/platforms/P999/cases")
+
+    assert [own.json()["items"]] == [read.json()["items"]]
+    assert (2, (404, "platform_unknown", ["code"])) == (len(own.json()["items"]), refusal(nobody))
 
 
 async def test_cases_are_found_by_platform_state_district_category_number_and_report(door: Door, call: Caller) -> None:
