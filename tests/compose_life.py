@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.standins.photos import photo
+from tests.standins.photos import photo_of
 
 URLS = {name: f"http://127.0.0.1:{os.environ[f'{name.upper()}_PORT']}" for name in ("intake", "router", "notifier")}
 
@@ -22,7 +22,7 @@ def main(keys_file: Path, name: str) -> None:
         key = keys[f"PLATFORM_KEY_{page['platform']['code']}"]
         case = _until(lambda: _case(http, key, page["case_number"]), lambda found: found is not None)
         _act(http, key, case, "accept", {})
-        _act(http, key, case, "handle", {"text": f"已处置 {name}", "media": [_photo(http, key)]})
+        _act(http, key, case, "handle", {"text": f"已处置 {name}", "media": [_photo(http, key, case)]})
         page = _until(lambda: _page(http, keys, report_id), lambda told: told["reply"] is not None)
         feed = _until(lambda: _results(http, keys["APP_KEY"], report_id), lambda results: len(results) > 0)
     told = f"{page['state']}, reply {page['reply']['text']!r}, {len(page['timeline'])} entries, {len(feed)} in the feed"
@@ -72,11 +72,12 @@ def _report(http: httpx.Client, key: str, name: str) -> str:
     return report_id
 
 
-def _photo(http: httpx.Client, key: str) -> str:
+def _photo(http: httpx.Client, key: str, case: Any) -> str:
+    """An after-photo of its own, taken where the case is."""
     headers = _bearer(key, **{"Content-Type": "image/jpeg"})
-    media_id: str = _call(http, "POST", f"{URLS['intake']}/v1/media", content=photo(int(time.time())), headers=headers)[
-        "media_id"
-    ]
+    picture = photo_of(1, case["case_number"], case["place"]["lon"], case["place"]["lat"])
+    told = _call(http, "POST", f"{URLS['intake']}/v1/media", content=picture, headers=headers)
+    media_id: str = told["media_id"]
     return media_id
 
 
