@@ -121,20 +121,20 @@ def _of_cases(drafts: Sequence[Draft], ends: dict[UUID, tuple[int, bytes]]) -> l
         (
             case.case_id, case.state, case.state in OPEN_STATES, case.category, case.district, case.place.lon,
             case.place.lat, case.case_number, case.platform.code if case.platform else None, case.generation,
-            case.opened_at, case.changed_at, case.waits_for, *ends[case.case_id], _body(case),
-            case.deadline, _pending(case), case.provisional, case.waits_since,
+            case.opened_at, case.changed_at, case.waits_for, *ends[case.case_id], body_of(case),
+            case.deadline, pending(case), case.provisional, case.waits_since,
         )
         for case in changed
     ]  # fmt: skip
     return [Write(_CASES, columns(rows))] if rows else []
 
 
-def _body(case: Case) -> str:
+def body_of(case: Case) -> str:
     """The whole case as JSON; what is as it was in the beginning is left out, which is a third of it."""
     return CASES.dump_json(case, exclude_defaults=True).decode()
 
 
-def _pending(case: Case) -> str:
+def pending(case: Case) -> str:
     """What waits for the centre's yes or no."""
     return "dispute" if case.disputed_by else case.requested.request if case.requested else ""
 

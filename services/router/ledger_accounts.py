@@ -1,4 +1,4 @@
-"""The ledger's accounts, one row for each dispatch: written with the case, summed for any period, made anew at will."""
+"""The ledger's accounts, one row for each dispatch: written with the case, and summed for any period."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
@@ -6,13 +6,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
-from chassis.postgres.pool import Connection, Database
-from chassis.postgres.together import Write, columns, write_together
-from services.router.accountability import Account, fold
-from services.router.ledger_events import all_events
+from chassis.postgres.pool import Database
+from chassis.postgres.together import Write, columns
+from services.router.accountability import Account
 
 By = Literal["platform", "district", "category"]
-CASES_AT_ONCE = 2_000
 _ROW = attrgetter(*(field.name for field in fields(Account)))
 """`dataclasses.astuple` copies deeply, which took a tenth of a batch's time."""
 
@@ -104,18 +102,3 @@ async def returns(database: Database, since: datetime, until: datetime, by: Sequ
         until,
     )
     return [dict(row) for row in rows]
-
-
-async def recount(connection: Connection) -> int:
-    """Makes every account anew of history, inside the caller's transaction; returns how many there are.
-
-    Acts wait meanwhile: an account that changed under the hands of this would be lost.
-    """
-    await connection.execute("lock table router.cases in share mode")
-    await connection.execute("delete from router.accounts")
-    count = 0
-    async for events in all_events(connection, CASES_AT_ONCE):
-        accounts = fold(events)
-        await write_together(connection, writes(accounts.values()))
-        count += len(accounts)
-    return count

@@ -1,6 +1,6 @@
-"""`python -m services.router.recount`: makes the accounts of the statistics anew of history.
+"""`python -m services.router.recount`: makes what is derived from history anew of it, cases and accounts.
 
-Needed once after the update that brought them, for the dispatches before it; otherwise it changes nothing. Acts wait
+Needed once after an update that adds to either, for what was there before it; otherwise it changes nothing. Acts wait
 while it works, and are answered 503 if that takes long.
 """
 
@@ -8,27 +8,28 @@ import asyncio
 import sys
 
 from chassis.postgres.pool import Database, Unavailable
-from services.router import ledger_accounts
+from services.router.ledger_recount import Recounted, recount
 from services.router.settings import ledger_address
 
 
-async def _recount() -> int:
+async def _recount() -> Recounted:
     database = Database(ledger_address(), "recount", size=1)
     await database.open()
     try:
         async with database.transaction() as connection:
-            return await ledger_accounts.recount(connection)
+            return await recount(connection)
     finally:
         await database.close()
 
 
 def main() -> int:
-    """Recounts and says how many dispatches there are; the exit status."""
+    """Recounts and says what came of it; the exit status."""
     try:
-        sys.stdout.write(f"{asyncio.run(_recount())} dispatches counted\n")
+        found = asyncio.run(_recount())
     except Unavailable as why:
         sys.stderr.write(f"ledger: {why}\n")
         return 1
+    sys.stdout.write(f"{found.dispatches} dispatches counted, {found.cases_changed} cases brought up to date\n")
     return 0
 
 

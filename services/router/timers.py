@@ -43,9 +43,10 @@ def running(case: Case, city: City) -> tuple[Run, ...]:
     """The stages that run now: accept and handle with a platform; check or reply while the centre is waited for."""
     if case.state in ("dispatched", "accepted"):
         return _of_platform(case, city)
-    if case.waits_for and case.waits_since is not None:
+    if case.waits_for:
         stage: Stage = "check" if case.state == "handled" else "reply"
-        return (_from(stage, case.waits_since, city.limits.check if stage == "check" else city.limits.reply, city),)
+        since = case.waits_since or case.changed_at  # a case older than the field
+        return (_from(stage, since, city.limits.check if stage == "check" else city.limits.reply, city),)
     return ()
 
 

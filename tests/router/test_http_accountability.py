@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from schemas.events import Place
-from services.router import ledger_accounts
 from services.router.act import Door
+from services.router.ledger_recount import recount
 from tests.router.conftest import ROOT, SHANGHAI, hour
 from tests.router.desk import (
     BLOCKED_DRAIN,
@@ -229,14 +229,27 @@ async def test_counted_anew_of_history_every_figure_is_the_same_to_the_byte(
 
     before, rows = await answers(), await door.database.fetch("select * from router.accounts order by 1, 2")
     async with door.database.transaction() as connection:
-        count = await ledger_accounts.recount(connection)
+        count = (await recount(connection)).dispatches
     assert (before, len(rows)) == (await answers(), count)
     await door.database.execute("delete from router.accounts")
     by_command = await recounted(service_url("router"))
 
-    assert (0, f"{count} dispatches counted\n") == by_command
+    assert (0, f"{count} dispatches counted, 0 cases brought up to date\n") == by_command
     assert before == await answers()
     assert rows == await door.database.fetch("select * from router.accounts order by 1, 2")
+
+
+async def test_cases_of_an_older_version_get_what_their_history_makes_of_them_today(door: Door, call: Caller) -> None:
+    await tuesday(door, call)
+    before = await door.database.fetch("select case_id, body from router.cases order by 1")
+    older = "(body::jsonb - 'original_deadline' - 'limit' - 'allowed' - 'waits_since')::text"
+    await door.database.execute(f"update router.cases set body = {older}, waits_since = null, deadline = null")
+    async with door.database.transaction() as connection:
+        mended = await recount(connection)
+        again = await recount(connection)
+
+    assert (len(before), 0) == (mended.cases_changed, again.cases_changed)
+    assert before == await door.database.fetch("select case_id, body from router.cases order by 1")
 
 
 async def test_a_recount_of_a_ledger_that_is_away_says_so(service_url: Callable[[str], str]) -> None:
