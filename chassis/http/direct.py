@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from chassis.http import metrics, problems
@@ -22,6 +23,24 @@ Call = Callable[..., Awaitable[Response]]
 def queries(*names: str) -> dict[str, Any]:
     """What the OpenAPI page says about the query of a plain call, which reads it by itself."""
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a body with everything in its place: the page cannot follow references into its middle."""
+    schema = model.model_json_schema()
+    parts: dict[str, Any] = schema.pop("$defs", {})
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [placed(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        rest = {key: placed(one) for key, one in value.items() if key != "$ref"}
+        named = str(value.get("$ref", "")).removeprefix("#/$defs/")
+        return {**placed(parts[named]), **rest} if named else rest
+
+    found: dict[str, Any] = placed(schema)
+    return found
 
 
 class Direct:

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 
 from chassis import faults
 from chassis.http.bodies import read_json
+from chassis.http.direct import schema_of
 from chassis.http.problems import FieldError, Problem
 from chassis.kafka.envelope import headers_of
 from chassis.kafka.producer import Publisher, Unsent
@@ -109,7 +110,7 @@ def documented(body: type[Claim], noun: str) -> dict[str, Any]:
         "description": f"Yours, one for each {noun}; send the same with every retry. 1 to 200 visible characters.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
     }
-    content = {"application/json": {"schema": body.model_json_schema()}}
+    content = {"application/json": {"schema": schema_of(body)}}
     return {"requestBody": {"required": True, "content": content}, "parameters": [key]}
 
 

@@ -8,6 +8,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chassis.http.bodies import barred_characters, read_json
+from chassis.http.direct import schema_of
 from chassis.http.problems import FieldError, Problem
 
 MOST_BYTES = 256 * 1024
@@ -27,7 +28,7 @@ B = TypeVar("B", bound=Body)
 
 def documented(model: type[Body], summary: str = "") -> dict[str, Any]:
     """What the OpenAPI page says about an act's body and its key."""
-    body = {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
+    body = {"required": True, "content": {"application/json": {"schema": schema_of(model)}}}
     key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string", "maxLength": 255}}
     match = {"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": "The ETag that you saw."}
     return {"requestBody": body, "parameters": [key, match]} | ({"summary": summary} if summary else {})

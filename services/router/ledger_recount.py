@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from chassis.postgres.pool import Connection
-from chassis.postgres.together import write_together
+from chassis.postgres.together import Write, columns, write_together
 from services.router import ledger, ledger_accounts
 from services.router.accountability import fold
 from services.router.case import Case, CaseEvent
@@ -47,22 +48,32 @@ def _folded(events: Sequence[CaseEvent]) -> dict[UUID, Case]:
 
 
 async def _mend(connection: Connection, folded: dict[UUID, Case]) -> int:
-    """Writes the cases that are stored otherwise; those of an older version lack what was added since."""
-    rows = await connection.fetch("select case_id, body from router.cases where case_id = any($1)", list(folded))
-    other = [
-        folded[row["case_id"]] for row in rows if ledger.CASES.validate_json(row["body"]) != folded[row["case_id"]]
-    ]
-    await connection.execute(
-        """update router.cases c set body = n.body, deadline = n.deadline, waits_since = n.waits_since,
-               requested = n.requested, provisional = n.provisional
-           from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::bool[])
-               as n (case_id, body, deadline, waits_since, requested, provisional)
-           where c.case_id = n.case_id""",
-        [case.case_id for case in other],
-        [ledger.body_of(case) for case in other],
-        [case.deadline for case in other],
-        [case.waits_since for case in other],
-        [ledger.pending(case) for case in other],
-        [case.provisional for case in other],
+    """Writes the cases that are stored otherwise: an older version knows less than was added since."""
+    rows = await connection.fetch(
+        """select case_id, body, deadline, waits_since, requested, provisional from router.cases
+           where case_id = any($1)""",
+        list(folded),
     )
+    wanted = {row["case_id"]: _columns(folded[row["case_id"]]) for row in rows}
+    other = [
+        row["case_id"]
+        for row in rows
+        if (row["deadline"], row["waits_since"], row["requested"], row["provisional"]) != wanted[row["case_id"]]
+        or ledger.CASES.validate_json(row["body"]) != folded[row["case_id"]]
+    ]
+    if other:
+        rows_of = [(case_id, ledger.body_of(folded[case_id]), *wanted[case_id]) for case_id in other]
+        await write_together(connection, [Write(_MEND, columns(rows_of))])
     return len(other)
+
+
+def _columns(case: Case) -> tuple[datetime | None, datetime | None, str, bool]:
+    return case.deadline, case.waits_since, ledger.pending(case), case.provisional
+
+
+_MEND = """
+update router.cases c set body = n.body, deadline = n.deadline, waits_since = n.waits_since, requested = n.requested,
+    provisional = n.provisional
+from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::bool[])
+    as n (case_id, body, deadline, waits_since, requested, provisional)
+where c.case_id = n.case_id"""

@@ -7,10 +7,11 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 from prometheus_client import REGISTRY
+from pydantic import BaseModel
 from starlette.middleware.errors import ServerErrorMiddleware
 
 from chassis.http import problems
-from chassis.http.direct import Direct
+from chassis.http.direct import Direct, schema_of
 from chassis.http.problems import Problem
 from chassis.postgres.pool import Unavailable
 
@@ -100,3 +101,25 @@ async def test_what_a_plain_call_raises_is_answered_and_counted(
 
     assert (status, "application/problem+json", []) == (answer.status_code, answer.headers["content-type"], framework)
     assert before + 1 == REGISTRY.get_sample_value("http_requests_total", labels)
+
+
+class Part(BaseModel):
+    """A part."""
+
+    size: int
+
+
+class Whole(BaseModel):
+    """A body with parts in it."""
+
+    first: Part
+    others: list[Part] = []
+
+
+def test_the_schema_of_a_body_has_its_parts_in_their_place() -> None:
+    part = {"description": "A part.", "properties": {"size": {"title": "Size", "type": "integer"}},
+            "required": ["size"], "title": "Part", "type": "object"}  # fmt: skip
+    schema = schema_of(Whole)
+
+    assert "$defs" not in schema
+    assert (part, part) == (schema["properties"]["first"], schema["properties"]["others"]["items"])

@@ -296,3 +296,4 @@ async def test_the_pages_that_document_the_router_open(call: Caller) -> None:
     pages = [await call.http.get(path) for path in ("/docs", "/openapi.json", "/docs/asyncapi", "/metrics", "/livez")]
 
     assert [200] * 5 == [page.status_code for page in pages]
+    assert "#/$defs/" not in pages[1].text

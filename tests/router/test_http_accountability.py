@@ -252,6 +252,17 @@ async def test_cases_of_an_older_version_get_what_their_history_makes_of_them_to
     assert before == await door.database.fetch("select case_id, body from router.cases order by 1")
 
 
+async def test_what_an_older_version_wrote_beside_this_one_is_mended_as_well(door: Door, call: Caller) -> None:
+    await tuesday(door, call)
+    await door.database.execute("update router.cases set deadline = null, requested = '', waits_since = null")
+    async with door.database.transaction() as connection:
+        await recount(connection)
+
+    assert [] == await door.database.fetch(
+        "select 1 from router.cases where deadline is distinct from (body::jsonb ->> 'deadline')::timestamptz"
+    )
+
+
 async def test_a_recount_of_a_ledger_that_is_away_says_so(service_url: Callable[[str], str]) -> None:
     status, _ = await recounted("postgresql://router@127.0.0.1:1/nowhere")
 
