@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chassis.postgres.migrations import migrate
 from stack.environment import forget_own
@@ -22,6 +23,9 @@ from stack.postgres import Postgres
 from stack.prepare import SERVICES, as_role, make_topics
 
 forget_own()
+# How fast an example is says more of the machine than of the code: nothing fails for its time.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".test-run"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar, get_args
 
-from hypothesis import HealthCheck, event, settings
+from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -533,9 +533,7 @@ def chooser(data: st.DataObject) -> Choose[Any]:
 
 
 TestAnyCommandAtAnyHour = AnyCommandAtAnyHour.TestCase
-TestAnyCommandAtAnyHour.settings = settings(
-    max_examples=150, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestAnyCommandAtAnyHour.settings = settings(max_examples=150, stateful_step_count=60)
 
 
 def a_random_life(seed: int, steps: int) -> World:

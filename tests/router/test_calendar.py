@@ -193,13 +193,13 @@ HOURS = (Period(8 * 3600, 12 * 3600, date(2000, 1, 1)), Period(14 * 3600, 18 * 3
 ITSELF = WorkingCalendar(HOURS, ALL_DAYS).version
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(which=st.dates(date(2000, 1, 1), date(2034, 12, 31)))
 def test_the_version_changes_with_the_status_of_any_day(which: date) -> None:
     assert ITSELF != WorkingCalendar(HOURS, ALL_DAYS | {which: not ALL_DAYS[which]}).version
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(which=st.dates(date(2000, 1, 1), date(2034, 12, 31)).filter(lambda found: ALL_DAYS[found]))
 def test_the_version_changes_with_the_hours_of_any_working_day(which: date) -> None:
     longer = WorkingCalendar((*HOURS, Period(19 * 3600, 20 * 3600, which, which)), ALL_DAYS)

@@ -114,7 +114,7 @@ any_clock = st.builds(Clock, st.sampled_from(KINDS), st.floats(0.01, 60))
 any_working_clock = st.builds(Clock, st.sampled_from(WORKING), st.floats(0.01, 60))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(start=any_minute, minutes=st.integers(1, 8 * 60 * 6))
 def test_a_deadline_is_where_walking_by_the_minute_ends(start: datetime, minutes: int) -> None:
     end = walked(start, minutes)
@@ -125,7 +125,7 @@ def test_a_deadline_is_where_walking_by_the_minute_ends(start: datetime, minutes
     ]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(start=any_minute, minutes=st.integers(0, 20 * 24 * 60))
 def test_the_time_worked_between_is_what_walking_by_the_minute_counts(start: datetime, minutes: int) -> None:
     counted = sum(is_open(start + n * MINUTE) for n in range(minutes))
@@ -133,7 +133,6 @@ def test_the_time_worked_between_is_what_walking_by_the_minute_counts(start: dat
     assert counted * 60 == CITY.calendar.seconds_between(start, start + minutes * MINUTE, "work_hour")
 
 
-@settings(deadline=None)
 @given(start=any_instant, clock=any_clock)
 def test_up_to_its_deadline_a_clock_counts_exactly_its_own_length(start: datetime, clock: Clock) -> None:
     deadline = CITY.calendar.deadline(start, clock)
@@ -141,7 +140,6 @@ def test_up_to_its_deadline_a_clock_counts_exactly_its_own_length(start: datetim
     assert abs(CITY.calendar.seconds_between(start, deadline, clock.kind) - clock.seconds) < 0.001
 
 
-@settings(deadline=None)
 @given(start=any_instant, clock=any_working_clock)
 def test_no_working_deadline_lies_in_a_break(start: datetime, clock: Clock) -> None:
     deadline = CITY.calendar.deadline(start, clock)
@@ -150,7 +148,6 @@ def test_no_working_deadline_lies_in_a_break(start: datetime, clock: Clock) -> N
     assert start < deadline
 
 
-@settings(deadline=None)
 @given(start=any_instant, clock=any_clock, more=st.floats(0, 60))
 def test_half_a_clock_and_then_the_other_half_is_the_whole_clock(start: datetime, clock: Clock, more: float) -> None:
     halfway = CITY.calendar.deadline(start, clock)
@@ -160,7 +157,6 @@ def test_half_a_clock_and_then_the_other_half_is_the_whole_clock(start: datetime
     assert abs(by_parts - at_once) <= MILLISECOND
 
 
-@settings(deadline=None)
 @given(start=any_instant, later=st.timedeltas(timedelta(0), timedelta(days=40)), clock=any_clock)
 def test_who_starts_later_or_has_longer_ends_later(start: datetime, later: timedelta, clock: Clock) -> None:
     deadline = CITY.calendar.deadline(start, clock)
@@ -169,7 +165,6 @@ def test_who_starts_later_or_has_longer_ends_later(start: datetime, later: timed
     assert deadline < CITY.calendar.deadline(start, clock.times(1.01))
 
 
-@settings(deadline=None)
 @given(instants=st.lists(any_instant, min_size=3, max_size=3).map(sorted), kind=st.sampled_from(KINDS))
 def test_time_worked_adds_up(instants: list[datetime], kind: ClockKind) -> None:
     first, second, third = instants
@@ -178,7 +173,6 @@ def test_time_worked_adds_up(instants: list[datetime], kind: ClockKind) -> None:
     assert abs(parts - CITY.calendar.seconds_between(first, third, kind)) < 0.001
 
 
-@settings(deadline=None)
 @given(
     start=st.integers(-36_000, 36_000).map(lambda hours: MONDAY + timedelta(hours=hours * 30)),
     kind=st.sampled_from(KINDS),
@@ -192,7 +186,7 @@ def test_no_hour_of_any_year_breaks_a_clock_or_makes_it_run_backwards(
     assert start < deadline <= CITY.calendar.deadline(start, Clock(kind, amount + 1))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(starts=st.lists(any_instant, min_size=2, max_size=6), clock=any_clock)
 def test_an_answer_does_not_depend_on_what_was_asked_before(starts: list[datetime], clock: Clock) -> None:
     calendar = WorkingCalendar(CITY.calendar.periods, CITY.calendar.overrides)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.case import Case
@@ -250,7 +250,6 @@ def test_the_working_time_that_was_left_is_kept_over_the_weekend(
     assert deadline == case.deadline
 
 
-@settings(deadline=None)
 @given(
     category=st.sampled_from([URGENT, WORK_HOURS, WORK_DAY, NATURAL_DAYS]),
     minutes=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 20_000)), min_size=1, max_size=5),
