@@ -5,6 +5,7 @@ come twice, some too late. After the last day everything is answered, and nothin
 """
 
 import asyncio
+import hashlib
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -234,6 +235,7 @@ async def test_thirty_days_of_every_move_break_no_promise(town: Town) -> None:
         _one_case_keeps_its_promises(events)
     await _every_report_is_answered_once(town, histories)
     await _the_ledger_is_the_fold_of_history(town.door, histories)
+    await _every_line_is_chained_to_the_one_before(town.door)
     await _nothing_is_left_to_ring(town.door)
     await _sums_agree(town.door)
 
@@ -290,6 +292,20 @@ async def _the_ledger_is_the_fold_of_history(door: Door, histories: dict[UUID, l
 
 def _row(account: Any) -> tuple[Any, ...]:
     return tuple(getattr(account, name) for name in account.__slots__)
+
+
+async def _every_line_is_chained_to_the_one_before(door: Door) -> None:
+    lines = await door.database.fetch("select case_id, body, hash from router.history order by case_id, line")
+    ends = await door.database.fetch("select case_id, lines, chain from router.cases")
+    chains: dict[UUID, list[bytes]] = {}
+    for line in lines:
+        chain = chains.setdefault(line["case_id"], [b""])
+        chain.append(hashlib.sha256(chain[-1] + line["body"]).digest())
+        assert chain[-1] == line["hash"]
+
+    assert {row["case_id"]: (row["lines"], row["chain"]) for row in ends} == {
+        case_id: (len(chain) - 1, chain[-1]) for case_id, chain in chains.items()
+    }
 
 
 async def _nothing_is_left_to_ring(door: Door) -> None:
