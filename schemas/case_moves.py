@@ -81,12 +81,13 @@ class CaseRescheduled(CaseEvent):
 
 
 class CaseUnlinked(CaseEvent):
-    """The report is about another problem after all; it opens the case `moved_to`."""
+    """The report is about another problem after all: it opens the case `moved_to` and takes its photos (`media`)."""
 
     kind: ClassVar[str] = "case.unlinked"
     report_id: UUID
     moved_to: UUID
     reason: str = ""
+    media: tuple[str, ...] = ()
 
 
 class CaseLinked(CaseEvent):

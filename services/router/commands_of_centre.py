@@ -122,13 +122,14 @@ class Void:
 
 @dataclass(frozen=True, slots=True)
 class Unlink:
-    """A joined report is about another problem; it opens the case `moved_to`."""
+    """A joined report is about another problem; it opens the case `moved_to` and takes its photos, `media`, along."""
 
     by: Actor
     report_id: UUID
     moved_to: UUID
     reason: str
     generation: int | None = None
+    media: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,10 @@ def _moved(case: Case, command: Unlink | Link, at: datetime) -> Events | Refusal
         return Refusal("report_not_joined")
     if command.report_id == case.reports[0]:
         return Refusal("first_report")
-    return (ev.CaseUnlinked(**given, report_id=command.report_id, moved_to=command.moved_to, reason=command.reason),)
+    unlinked = ev.CaseUnlinked(
+        **given, report_id=command.report_id, moved_to=command.moved_to, reason=command.reason, media=command.media
+    )
+    return (unlinked,)
 
 
 def _filed(case: Case, command: File, at: datetime, city: City) -> Events | Refusal:

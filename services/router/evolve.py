@@ -79,8 +79,9 @@ def _turned(case: Case, event: SideEvent) -> Case:  # noqa: C901  one arm for ea
             return _ended(case, "void", event.at, reply=reply)
         case ev.CaseLinked(linked_to=linked_to):
             return _ended(case, "linked", event.at, linked_to=linked_to, reports=())
-        case ev.CaseUnlinked(report_id=report_id):
-            return _with(case, reports=tuple(r for r in case.reports if r != report_id))
+        case ev.CaseUnlinked(report_id=report_id, media=media):
+            reports = tuple(r for r in case.reports if r != report_id)
+            return _with(case, reports=reports, media=tuple(m for m in case.media if m not in media))
         case ev.CaseDisputed(report_id=report_id, media=media):
             # Who disputes it as well does not give the centre more time.
             waiting = case if case.disputed_by else _waiting(case, "dispute", event.at)

@@ -170,7 +170,7 @@ def _unlinking(
     case: Case, ask: Ask, command: Unlink, said: CaseOpened | CaseJoined | None
 ) -> tuple[list[Ask], list[Write]]:
     own = unlinked_case_id_of(case.case_id, case.seq + 1)
-    unlink = replace(ask, command=replace(command, moved_to=own))
+    unlink = replace(ask, command=replace(command, moved_to=own, media=said.media if said else ()))
     if said is None:  # the decision says why not
         return [unlink], []
     category, place = said.category or case.category, said.place or case.place

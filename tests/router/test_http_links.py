@@ -69,6 +69,7 @@ async def test_a_report_taken_out_opens_a_case_of_its_own_which_is_filed_and_dis
         own["text"], own["category"], own["place"]["address"], round(own["place"]["lon"], 6), own["report_ids"],
         len(own["media"]),
     )  # fmt: skip
+    assert [] == [media_id for media_id in own["media"] if media_id in rest["media"]]
     assert ["case.opened", "case.filed", "case.dispatched"] == await events_of(call, own["case_id"])
     assert {CASE, own["case_id"]} == {item["case_id"] for item in await call.items(DRAINS, WORKLIST)}
 
