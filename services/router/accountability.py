@@ -54,16 +54,24 @@ def accounts_of(before: Case | None, after: Case, event: CaseEvent) -> tuple[Acc
     return _ended(before, event, ended) if ended else ()
 
 
-def fold(events: Iterable[CaseEvent]) -> dict[tuple[UUID, int], Account]:
+Accounts = dict[tuple[UUID, int], Account]
+
+
+def fold(events: Iterable[CaseEvent]) -> Accounts:
     """The accounts of whole histories: the events of each case in order, cases in any."""
-    found: dict[tuple[UUID, int], Account] = {}
+    return told_again(events)[1]
+
+
+def told_again(events: Iterable[CaseEvent]) -> tuple[dict[UUID, Case], Accounts]:
+    """What whole histories come to: every case as it now is, and every account."""
+    found: Accounts = {}
     cases: dict[UUID, Case] = {}
     for event in events:
         before = cases.get(event.case_id)
         after = cases[event.case_id] = evolve(before, event)
         for account in accounts_of(before, after, event):
             found[account.case_id, account.generation] = account
-    return found
+    return cases, found
 
 
 def _standing(case: Case | None) -> tuple[Account, ...]:

@@ -14,12 +14,12 @@ from chassis.postgres.together import Write, write_together
 from schemas.cases import CaseDispatched, CaseResumed
 from services.router import ledger, ledger_evidence, ledger_reports
 from services.router.accountability import accounts_of
-from services.router.case import Case
+from services.router.case import Case, Events
 from services.router.case_number import case_number
 from services.router.city import City
 from services.router.commands import ClockAct, Command, Handle, Join, Open, Refusal
 from services.router.commands_of_centre import File
-from services.router.decide import Events, decide
+from services.router.decide import decide
 from services.router.evolve import evolve
 from services.router.opening import number_district
 from services.router.timers import next_timers

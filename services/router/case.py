@@ -18,6 +18,8 @@ CaseEvent = (
     | ev.CaseRescheduled | ev.CaseUnlinked | ev.CaseLinked | ev.CaseDisputed | ev.CaseDisputeRefused | ev.CaseVoided
     | ev.CaseRated
 )  # fmt: skip
+Events = tuple[CaseEvent, ...]
+"""What one decision leads to, in order and numbered."""
 
 
 @dataclass(frozen=True)

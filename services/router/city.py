@@ -16,11 +16,10 @@ from services.router.city_rows import (
     ReasonRow,
     SpecialItemRow,
     SynonymRow,
-    fits,
 )
 from services.router.city_rules import read_rules
 from services.router.clocks import Clock, WorkingCalendar
-from services.router.platform_choice import Rules
+from services.router.platform_choice import Rules, fits
 from services.router.same_problem import Nearness
 
 _DROPPED = Clock("work_day", 1)

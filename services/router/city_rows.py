@@ -140,11 +140,6 @@ def span_of(row: DayRow, text: str) -> tuple[int, int]:
     return opens.hour * 3600 + opens.minute * 60, closes.hour * 3600 + closes.minute * 60
 
 
-def fits(pattern: str, category: str) -> bool:
-    """Whether a code (`C0102`), a prefix (`E01*`) or `*` covers the category."""
-    return category.startswith(pattern[:-1]) if pattern.endswith("*") else category == pattern
-
-
 def _positive(text: str, *, zero: bool = False) -> bool:
     digits = text.replace(".", "", 1)
     return digits.isascii() and digits.isdigit() and (zero or float(text) > 0)

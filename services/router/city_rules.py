@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from chassis.pack import PackError, read_table, split_list
-from services.router.city_rows import RuleRow, fits
-from services.router.platform_choice import ANY, DISTRICT, Rule, Rules
+from services.router.city_rows import RuleRow
+from services.router.platform_choice import ANY, DISTRICT, Rule, Rules, fits
 
 
 def read_rules(
@@ -33,7 +33,7 @@ def _rule(row: RuleRow, platforms: Collection[str], districts: Collection[str]) 
     return Rule(row.rule, row.category, row.district, row.owner, chain)
 
 
-def _matched(rules: Sequence[Rule], categories: Collection[str], districts: Mapping[str, str]) -> set[str]:
+def _matched(rules: Sequence[Rule], categories: Collection[str], districts: Collection[str]) -> set[str]:
     """The rules that some case would meet, tried with every category, district and named owner."""
     matched: set[str] = set()
     for category in categories:
@@ -42,7 +42,7 @@ def _matched(rules: Sequence[Rule], categories: Collection[str], districts: Mapp
             owned = [rule for rule in ordered if rule.owner in (ANY, owner)]
             for district in districts:
                 found = next((rule for rule in owned if rule.district in (ANY, district)), None)
-                if found is None or not any(code != DISTRICT or districts[district] for code in found.platforms):
+                if found is None:
                     raise PackError(f"rules.csv: nobody answers category {category} in district {district}")
                 matched.add(found.rule)
     return matched

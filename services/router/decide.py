@@ -6,7 +6,7 @@ party may ask is decided in `decide_<party>`.
 
 from datetime import datetime
 
-from services.router.case import Case, CaseEvent
+from services.router.case import Case, Events
 from services.router.city import City
 from services.router.commands import Asked, ClockAct, Command, Open, PlatformAct, Refusal, ReporterAct
 from services.router.decide_centre import centre_asks
@@ -15,8 +15,6 @@ from services.router.decide_platform import platform_asks
 from services.router.decide_reporter import reporter_asks
 from services.router.opening import opened
 from services.router.transitions import ALLOWED
-
-Events = tuple[CaseEvent, ...]
 
 
 def decide(case: Case | None, command: Command, at: datetime, city: City) -> Events | Refusal:

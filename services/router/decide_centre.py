@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import assert_never
 
 from schemas import cases as ev
-from services.router.case import Case, CaseEvent
+from services.router.case import Case, Events
 from services.router.city import City
 from services.router.commands import Refusal
 from services.router.commands_of_centre import (
@@ -29,8 +29,6 @@ from services.router.decide_requests import answered
 from services.router.dispatching import BY_CENTRE, Chosen, dispatched_to, numbered, rules_dispatch
 from services.router.evolve import evolve
 from services.router.opening import unfit
-
-Events = tuple[CaseEvent, ...]
 
 
 def centre_asks(case: Case, command: CentreAct, at: datetime, city: City) -> Events | Refusal:

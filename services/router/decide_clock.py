@@ -3,14 +3,12 @@
 from datetime import datetime
 
 from schemas import cases as ev
-from services.router.case import Case, CaseEvent
+from services.router.case import Case, Events
 from services.router.city import City
 from services.router.clocks import Clock
 from services.router.commands import ClockAct, Refusal, Reschedule, Ring
 from services.router.dispatching import limit_of, numbered
 from services.router.timers import Timer, next_timers, running
-
-Events = tuple[CaseEvent, ...]
 
 
 def clock_asks(case: Case, command: ClockAct, at: datetime, city: City) -> Events | Refusal:

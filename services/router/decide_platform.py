@@ -5,13 +5,11 @@ from typing import Any, assert_never
 
 from schemas import cases as ev
 from services.router import closing
-from services.router.case import Case, CaseEvent
+from services.router.case import Case, Events
 from services.router.city import City
 from services.router.commands import Accept, Extend, Handle, PlatformAct, Refusal, Return, Suspend
 from services.router.dispatching import limit_of, next_dispatch, numbered
 from services.router.evolve import evolve
-
-Events = tuple[CaseEvent, ...]
 
 
 def platform_asks(case: Case, command: PlatformAct, at: datetime, city: City) -> Events | Refusal:

@@ -4,13 +4,11 @@ from datetime import datetime
 from typing import assert_never
 
 from schemas import cases as ev
-from services.router.case import Case, CaseEvent
+from services.router.case import Case, Events
 from services.router.city import City
 from services.router.commands import Dispute, Join, Rate, Refusal, ReporterAct
 from services.router.dispatching import dispatched_to, numbered, rules_dispatch, same_again
 from services.router.evolve import evolve
-
-Events = tuple[CaseEvent, ...]
 
 
 def reporter_asks(case: Case, command: ReporterAct, at: datetime, city: City) -> Events | Refusal:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from schemas import cases as ev
-from services.router.case import Case, CaseEvent
+from services.router.case import Case, Events
 from services.router.city import City
 from services.router.clocks import Clock
 from services.router.commands import Refusal
@@ -11,8 +11,6 @@ from services.router.commands_of_centre import Approve, Refuse
 from services.router.decide_platform import bad_until, is_overdue
 from services.router.decide_reporter import again
 from services.router.dispatching import limit_of, numbered
-
-Events = tuple[CaseEvent, ...]
 
 
 def answered(case: Case, command: Approve | Refuse, at: datetime, city: City) -> Events | Refusal:

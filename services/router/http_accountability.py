@@ -5,7 +5,6 @@ import io
 from dataclasses import asdict
 from typing import Any, cast
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from chassis.http.direct import queries
@@ -14,6 +13,7 @@ from services.router.act import Door
 from services.router.case_answer import local
 from services.router.city import City
 from services.router.figures import DEFINITIONS, HEADINGS, cells, figures, total
+from services.router.http_bodies import as_json
 from services.router.http_queries import just_after, one_of, period
 from services.router.ledger_accounts import By, Sums
 
@@ -52,7 +52,7 @@ def routes(door: Door) -> APIRouter:
             "as_of": local(as_of, door.city), "items": [_item(row, names) for row in rows],
             "total": figures(total(rows)), "definitions": DEFINITIONS,
         }  # fmt: skip
-        return Response(orjson.dumps(body), media_type="application/json")
+        return as_json(body)
 
     return api
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -23,6 +23,7 @@ from services.router.case_answer import case_answer
 from services.router.commands import Refusal
 from services.router.ledger_answers import Told
 
+T = TypeVar("T")
 _SEEN = re.compile(r'"(\d{1,9})"')
 FIELDS = {
     "after_photo_missing": "media", "text_too_short": "text", "category_missing": "category",
@@ -97,14 +98,19 @@ def unknown_case(field: str = "case_id") -> Problem:
 
 async def act_once(door: Door, client: str, asked: Sequence[Asked]) -> list[Told]:
     """Acts and remembers each answer with its key in one transaction; a key seen before gets the same answer again."""
+    return await committed(door, lambda connection: _told(connection, door, client, asked))
+
+
+async def committed(door: Door, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """What `work` answers, once all that it wrote is committed and those who wait for it are told."""
     try:
         async with door.database.transaction() as connection:
-            told = await _told(connection, door, client, asked)
+            done = await work(connection)
     except asyncpg.UniqueViolationError as why:  # the same key was used at the same moment for another case
-        raise reused() from why
+        raise _reused() from why
     door.waking.tell()
     faults.reach("router.answered")
-    return told
+    return done
 
 
 async def _told(connection: Connection, door: Door, client: str, asked: Sequence[Asked]) -> list[Told]:
@@ -125,7 +131,7 @@ async def answered_before(connection: Connection, client: str, asked: Sequence[A
     """What these keys were told before; `Problem` 422 if one of them was used for another request."""
     stored = await ledger_answers.find(connection, client, [a.key for a in asked])
     if any(a.key in stored and stored[a.key].digest != a.digest for a in asked):
-        raise reused()
+        raise _reused()
     return {key: answer.told for key, answer in stored.items()}
 
 
@@ -166,6 +172,5 @@ def _problem(reason: str, outcome: Outcome) -> Problem:
     return Problem(409, reason, _DETAILS.get(reason, "The case does not allow this now."), field=field, extra=now)
 
 
-def reused() -> Problem:
-    """One key, two requests."""
+def _reused() -> Problem:
     return Problem(422, "idempotency_key_reused", "This key was used for another request.", field="Idempotency-Key")

@@ -1,11 +1,11 @@
-"""Bodies of acts: strict, without control characters, every unfit field named; and their OpenAPI page."""
+"""Bodies of acts: strict, without control characters, every unfit field named; and their OpenAPI page; and answers."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chassis.http.bodies import barred_characters, read_json
 from chassis.http.direct import schema_of
@@ -15,6 +15,11 @@ MOST_BYTES = 256 * 1024
 MOST_AT_ONCE = 100
 _REASONS = {"missing": "missing", "extra_forbidden": "unknown_field", "string_too_short": "too_short"}
 _REASONS |= {"string_too_long": "too_long", "too_long": "too_many", "too_short": "too_few"}
+
+
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,39}$")]
+"""A reason of the city pack, as far as its form goes."""
+Words = Annotated[str, Field(min_length=2, max_length=500)]
 
 
 class Body(BaseModel):
@@ -49,6 +54,11 @@ async def read_body(request: Request, model: type[B]) -> B:
         if barred_characters(text):
             raise Problem(422, "control_characters", "Control and direction characters are refused.", field=field)
     return body
+
+
+def as_json(body: object) -> Response:
+    """An answer that is told once and not kept."""
+    return Response(orjson.dumps(body), media_type="application/json")
 
 
 def path_of(parts: Sequence[int | str]) -> str:

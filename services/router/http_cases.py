@@ -13,6 +13,7 @@ from services.router.case import Case
 from services.router.case_answer import case_answer, for_the_centre
 from services.router.explanation import choices
 from services.router.http_acts import case_id_from, unknown_case
+from services.router.http_bodies import as_json
 from services.router.http_queries import cursor_of, one_of, page_size, place
 from services.router.ledger_reads import Wanted
 from services.router.transitions import ALLOWED
@@ -61,7 +62,7 @@ def _add_lists(api: APIRouter, door: Door) -> None:
         """The platforms of the city, in the pack's order."""
         door.keys.admit(request, "centre", "ops")
         items = [{"code": code, "name": name} for code, name in door.city.platforms.items()]
-        return _json({"items": items, "city_version": door.city.version})
+        return as_json({"items": items, "city_version": door.city.version})
 
 
 async def _cases(door: Door, request: Request) -> Response:
@@ -76,7 +77,7 @@ async def _cases(door: Door, request: Request) -> Response:
         asked.get("case_number"),
     )
     page = await ledger_reads.cases(door.database, wanted, place(request), page_size(request))
-    return _json({"items": [case_answer(case, door.city) for case in page.cases], "next": cursor_of(page.place)})
+    return as_json({"items": [case_answer(case, door.city) for case in page.cases], "next": cursor_of(page.place)})
 
 
 async def _case_of_report(door: Door, text: str) -> Response:
@@ -86,8 +87,4 @@ async def _case_of_report(door: Door, text: str) -> Response:
         raise Problem(422, "report_id_unfit", "A report_id is a UUID.", field="report_id") from why
     case_id = await ledger_reads.case_of_report(door.database, report_id)
     found = await ledger_reads.one(door.database, case_id) if case_id else None
-    return _json({"items": [case_answer(found, door.city)] if found else [], "next": ""})
-
-
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
+    return as_json({"items": [case_answer(found, door.city)] if found else [], "next": ""})

@@ -25,12 +25,10 @@ from services.router.commands_of_centre import (
     Rework,
     Void,
 )  # fmt: skip
-from services.router.http_bodies import Body, documented
-from services.router.http_once import Many, many, one
+from services.router.http_bodies import Body, Code, Words, documented
+from services.router.http_once import Many, add_act, many
 
 Said = Annotated[str, Field(max_length=2000)]
-Words = Annotated[str, Field(min_length=2, max_length=500)]
-Code = Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,39}$")]
 Generation = Annotated[int | None, Field(ge=0, le=1_000_000)]
 
 
@@ -150,7 +148,7 @@ def routes(door: Door) -> APIRouter:
     """The centre's acts, one route each, and the two lists."""
     api = APIRouter(tags=["centre"])
     for name, (model, summary) in ACTS.items():
-        _add(api, door, name, model, summary)
+        add_act(api, door, "centre", name, model, _command, summary)
 
     @api.post("/v1/review/file", openapi_extra=documented(Many[FileItem]))
     async def file_cases(request: Request) -> Response:
@@ -168,13 +166,3 @@ def routes(door: Door) -> APIRouter:
 def _command(_: Door, centre: str, body: Any, __: str) -> CentreAct:
     command: CentreAct = body.command(f"centre:{centre}")
     return command
-
-
-def _add(api: APIRouter, door: Door, name: str, model: type[Body], summary: str) -> None:
-    async def centre_act(request: Request, case_id: str) -> Response:
-        return await one(door, request, "centre", case_id, model, _command)
-
-    api.add_api_route(
-        f"/v1/cases/{{case_id}}/{name}", centre_act, methods=["POST"], name=f"{name}_case", summary=summary,
-        openapi_extra=documented(model),
-    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from chassis.http.direct import queries
@@ -10,6 +9,7 @@ from services.router import ledger_accounts, ledger_lists
 from services.router.act import Door
 from services.router.case import Case
 from services.router.case_answer import case_answer, local
+from services.router.http_bodies import as_json
 from services.router.http_queries import cursor_of, one_of, page_size, period, place, some_of
 from services.router.ledger_lists import Listed
 from services.router.suggestion import Likeness, suggested
@@ -40,7 +40,7 @@ def routes(door: Door) -> APIRouter:
         since, until = period(request, door.now(), door.city)
         rows = await ledger_accounts.returns(door.database, since, until, by)
         items = [{**row, "last_at": local(row["last_at"], door.city)} for row in rows]
-        return _json({"items": items, "since": local(since, door.city), "until": local(until, door.city)})
+        return as_json({"items": items, "since": local(since, door.city), "until": local(until, door.city)})
 
     @api.get("/v1/reasons")
     async def reasons(request: Request) -> Response:
@@ -48,7 +48,7 @@ def routes(door: Door) -> APIRouter:
         door.keys.admit(request, "centre", "ops", "platform")
         acts = dict.fromkeys(act for act, _ in door.city.reasons)
         items = {act: [{"code": c, "text": door.city.reasons[act, c]} for c in door.city.codes(act)] for act in acts}
-        return _json({"items": items})
+        return as_json({"items": items})
 
     return api
 
@@ -83,8 +83,4 @@ def _add_waiting(api: APIRouter, door: Door) -> None:
 
 
 def _page(page: Listed, items: list[dict[str, Any]]) -> Response:
-    return _json({"items": items, "next": cursor_of(page.place)})
-
-
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
+    return as_json({"items": items, "next": cursor_of(page.place)})

@@ -6,13 +6,9 @@ Both change two cases; one transaction does both or, if either refuses, neither.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID
 
-import asyncpg
-import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
 
 from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write
@@ -24,31 +20,21 @@ from services.router.case import Case
 from services.router.case_answer import case_answer
 from services.router.commands import Join, Open, Refusal
 from services.router.commands_of_centre import Link, Unlink
-from services.router.http_acts import (
-    Asked,
-    answered_before,
-    case_id_from,
-    digest_of,
-    keeping,
-    key_of,
-    respond,
-    reused,
-    seen_of,
-    tell,
-    unknown_case,
-)  # fmt: skip
-from services.router.http_bodies import Body, documented, read_body
+from services.router.http_acts import Asked, answered_before, case_id_from, committed, keeping, tell, unknown_case
+from services.router.http_bodies import Body, Words, as_json
+from services.router.http_centre import Generation
+from services.router.http_once import add_act
 from services.router.ledger_answers import Told
 from services.router.ledger_events import events_under
 from services.router.ledger_reports import Spot
 from services.router.same_problem import cells_of, distance_m
 from services.router.transitions import OPEN_STATES
 
-NEAR_M = 200.0
+NEAR_M, MOST_NEAR = 200.0, 50
+NOWHERE_YET = UUID(int=0)
+"""Where a report moves to is known once its case is locked."""
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 REPORTING = [CaseOpened.kind, CaseJoined.kind]
-Words = Annotated[str, Field(min_length=2, max_length=500)]
-Generation = Annotated[int | None, Field(ge=0, le=1_000_000)]
 
 
 class LinkBody(Body):
@@ -63,27 +49,23 @@ class UnlinkBody(Body):
     generation: Generation = None
 
 
+def _link(_: Door, centre: str, body: LinkBody, __: str) -> Link:
+    return Link(f"centre:{centre}", body.linked_to, body.reason, body.generation)
+
+
+def _unlink(_: Door, centre: str, body: UnlinkBody, __: str) -> Unlink:
+    return Unlink(f"centre:{centre}", body.report_id, NOWHERE_YET, body.reason, body.generation)
+
+
+LINKING = "The same problem as `linked_to`: its reports join that case, in their order, and this one ends."
+UNLINKING = "The report is about another problem: it opens a case of its own, which is filed and dispatched."
+
+
 def routes(door: Door) -> APIRouter:
-    """The centre's two acts on two cases."""
+    """The centre's two acts on two cases, and what a case might be linked to."""
     api = APIRouter(tags=["centre"])
-
-    @api.post("/v1/cases/{case_id}/link", openapi_extra=documented(LinkBody))
-    async def link_case(request: Request, case_id: str) -> Response:
-        """The same problem as `linked_to`: its reports join that case, in their order, and this one ends."""
-        centre = door.keys.admit(request, "centre").name
-        key, ask_id = key_of(request), case_id_from(case_id)
-        body = await read_body(request, LinkBody)
-        link = Link(f"centre:{centre}", body.linked_to, body.reason, body.generation)
-        return await _once(door, request, centre, key, body, ask_id, link)
-
-    @api.post("/v1/cases/{case_id}/unlink", openapi_extra=documented(UnlinkBody))
-    async def unlink_report(request: Request, case_id: str) -> Response:
-        """The report is about another problem: it opens a case of its own, which is filed and dispatched."""
-        centre = door.keys.admit(request, "centre").name
-        key, ask_id = key_of(request), case_id_from(case_id)
-        body = await read_body(request, UnlinkBody)
-        unlink = Unlink(f"centre:{centre}", body.report_id, ask_id, body.reason, body.generation)
-        return await _once(door, request, centre, key, body, ask_id, unlink)
+    add_act(api, door, "centre", "link", LinkBody, _link, LINKING, _with_another)
+    add_act(api, door, "centre", "unlink", UnlinkBody, _unlink, UNLINKING, _with_another)
 
     @api.get("/v1/cases/{case_id}/near")
     async def near_cases(request: Request, case_id: str) -> Response:
@@ -96,7 +78,7 @@ def routes(door: Door) -> APIRouter:
             {**case_answer(other, door.city), "distance_m": round(metres, 1)}
             for other, metres in await _near(door, case)
         ]
-        return Response(orjson.dumps({"items": found}), media_type="application/json")
+        return as_json({"items": found})
 
     return api
 
@@ -108,24 +90,14 @@ async def _near(door: Door, case: Case) -> list[tuple[Case, float]]:
     spot = Spot(case.category, lon, lat, tuple(cells_of(lon, lat, NEAR_M)))
     async with door.database.connection() as connection:
         around = (await ledger_reports.near(connection, (), [spot], _EVER))[0]
-    by_distance = sorted((distance_m(lon, lat, c.lon, c.lat), c.case_id) for c in around if c.case_id != case.case_id)
-    cases = [(await ledger_reads.one(door.database, case_id), metres) for metres, case_id in by_distance[:50]]
-    return [(other, metres) for other, metres in cases if other is not None and metres <= NEAR_M]
+    metres = {c.case_id: distance_m(lon, lat, c.lon, c.lat) for c in around if c.case_id != case.case_id}
+    nearest = sorted((case_id for case_id in metres if metres[case_id] <= NEAR_M), key=lambda found: metres[found])
+    cases = await ledger_reads.some(door.database, nearest[:MOST_NEAR])
+    return [(cases[case_id], metres[case_id]) for case_id in nearest if case_id in cases]
 
 
-async def _once(
-    door: Door, request: Request, centre: str, key: str, body: LinkBody | UnlinkBody, case_id: UUID,
-    command: Link | Unlink,
-) -> Response:  # fmt: skip
-    seen = seen_of(request, body.generation)
-    asked = Asked(key, digest_of(request.url.path, body.model_dump_json(), str(seen)), Ask(case_id, command, seen))
-    try:
-        async with door.database.transaction() as connection:
-            told = await _told(connection, door, centre, asked)
-    except asyncpg.UniqueViolationError as why:
-        raise reused() from why
-    door.waking.tell()
-    return respond(told)
+async def _with_another(door: Door, centre: str, asked: Asked) -> Told:
+    return await committed(door, lambda connection: _told(connection, door, centre, asked))
 
 
 async def _told(connection: Connection, door: Door, centre: str, asked: Asked) -> Told:
@@ -138,14 +110,15 @@ async def _told(connection: Connection, door: Door, centre: str, asked: Asked) -
     if missing := [case_id for case_id in (asked.ask.case_id, *also) if case_id not in kept]:
         raise unknown_case("linked_to" if missing[0] in also else "case_id")
     asks, moves = await _plan(connection, asked.ask, kept)
-    if isinstance(answer_to(kept[asked.ask.case_id].case, asks[0], door.now(), door.city), Refusal):
+    at = door.now()
+    if isinstance(answer_to(kept[asked.ask.case_id].case, asks[0], at, door.city), Refusal):
         asks, moves = asks[:1], []  # refused as a whole; the refusal is remembered
 
     def written(outcomes: Sequence[Outcome]) -> Sequence[Write]:
         answers[asked.key] = tell(outcomes[0], door)
         return [*moves, *keeping(centre, [asked], answers)]
 
-    await act(connection, door, asks, door.now(), kept, written)
+    await act(connection, door, asks, at, kept, written)
     return answers[asked.key]
 
 

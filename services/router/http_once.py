@@ -1,21 +1,23 @@
 """One act or many by HTTP: read the body, make the commands, act once, answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.http.problems import Problem
 from services.router.act import Ask, Door
 from services.router.commands import Command
 from services.router.http_acts import Asked, act_once, case_id_from, digest_of, key_of, respond, seen_of
-from services.router.http_bodies import MOST_AT_ONCE, Body, read_body
+from services.router.http_bodies import MOST_AT_ONCE, Body, as_json, documented, read_body
+from services.router.ledger_answers import Told
 
 Make = Callable[[Door, str, Any, str], Command]
 """Door, client, body, and the path of the body's fields in the whole (`items[3].`), to the command."""
+Finish = Callable[[Door, str, Asked], Awaitable[Told]]
 I = TypeVar("I", bound=Body)  # noqa: E741
 
 
@@ -25,15 +27,30 @@ class Many(Body, Generic[I]):
     items: list[I] = Field(min_length=1, max_length=MOST_AT_ONCE)
 
 
-async def one(door: Door, request: Request, kind: str, case_id: str, model: type[Body], make: Make) -> Response:
-    """The answer to an act on the case in the path."""
-    client = door.keys.admit(request, kind).name
-    key, ask_id = key_of(request), case_id_from(case_id)
-    body = await read_body(request, model)
-    seen = seen_of(request, getattr(body, "generation", None))
-    digest = digest_of(request.url.path, body.model_dump_json(), str(seen))
-    asked = Asked(key, digest, Ask(ask_id, make(door, client, body, ""), seen))
-    return respond((await act_once(door, client, [asked]))[0])
+async def alone(door: Door, client: str, asked: Asked) -> Told:
+    """The answer to an act on one case."""
+    return (await act_once(door, client, [asked]))[0]
+
+
+def add_act(
+    api: APIRouter, door: Door, kind: str, name: str, model: type[Body], make: Make, summary: str,
+    finish: Finish = alone,
+) -> None:  # fmt: skip
+    """Adds `POST /v1/cases/{case_id}/<name>` for clients of `kind`; `finish` acts and answers."""
+
+    async def act_on_case(request: Request, case_id: str) -> Response:
+        client = door.keys.admit(request, kind).name
+        key, ask_id = key_of(request), case_id_from(case_id)
+        body = await read_body(request, model)
+        seen = seen_of(request, getattr(body, "generation", None))
+        digest = digest_of(request.url.path, body.model_dump_json(), str(seen))
+        asked = Asked(key, digest, Ask(ask_id, make(door, client, body, ""), seen))
+        return respond(await finish(door, client, asked))
+
+    api.add_api_route(
+        f"/v1/cases/{{case_id}}/{name}", act_on_case, methods=["POST"], name=f"{name}_case", summary=summary,
+        openapi_extra=documented(model),
+    )  # fmt: skip
 
 
 async def many(door: Door, request: Request, kind: str, model: type[Many[I]], make: Make) -> Response:
@@ -57,4 +74,4 @@ async def many(door: Door, request: Request, kind: str, model: type[Many[I]], ma
         {"case_id": str(case_id), "status": t.status, "body": orjson.Fragment(t.body)}
         for case_id, t in zip(case_ids, told, strict=True)
     ]
-    return Response(orjson.dumps({"items": answers}), media_type="application/json")
+    return as_json({"items": answers})

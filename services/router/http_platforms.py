@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from services.router.act import Door
 from services.router.closing import SHORTEST_TEXT
 from services.router.commands import Accept, Extend, Handle, Return, Suspend
-from services.router.http_bodies import Body, documented
-from services.router.http_once import Make, Many, many, one
+from services.router.http_bodies import Body, Code, Words, documented
+from services.router.http_once import Make, Many, add_act, many
 from services.router.http_photos import cited
 
 
@@ -22,8 +22,6 @@ def _written_out(value: Any) -> Any:
 
 
 Text = Annotated[str, Field(min_length=SHORTEST_TEXT, max_length=2000)]
-Note = Annotated[str, Field(min_length=2, max_length=500)]
-Reason = Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,39}$")]
 Media = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=9)]
 Generation = Annotated[int, Field(ge=1, le=1_000_000)]
 Until = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out)]
@@ -35,8 +33,8 @@ class AcceptBody(Body):
 
 class ReturnBody(Body):
     generation: Generation
-    reason: Reason
-    note: Note
+    reason: Code
+    note: Words
 
 
 class ExtendBody(ReturnBody):
@@ -45,8 +43,8 @@ class ExtendBody(ReturnBody):
 
 class SuspendBody(Body):
     generation: Generation
-    reason: Reason
-    note: Note
+    reason: Code
+    note: Words
     until: Until
 
 
@@ -100,7 +98,7 @@ def routes(door: Door) -> APIRouter:
     """The platforms' acts, one route each, and the two lists."""
     api = APIRouter(tags=["platforms"])
     for name, (model, make, summary) in ACTS.items():
-        _add(api, door, name, model, make, summary)
+        add_act(api, door, "platform", name, model, make, summary)
 
     @api.post("/v1/platforms/me/accept", openapi_extra=documented(Many[AcceptItem]))
     async def accept_cases(request: Request) -> Response:
@@ -113,13 +111,3 @@ def routes(door: Door) -> APIRouter:
         return await many(door, request, "platform", Many[HandleItem], _handle)
 
     return api
-
-
-def _add(api: APIRouter, door: Door, name: str, model: type[Body], make: Make, summary: str) -> None:
-    async def platform_act(request: Request, case_id: str) -> Response:
-        return await one(door, request, "platform", case_id, model, make)
-
-    api.add_api_route(
-        f"/v1/cases/{{case_id}}/{name}", platform_act, methods=["POST"], name=f"{name}_case", summary=summary,
-        openapi_extra=documented(model),
-    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from chassis.http.direct import queries
@@ -11,6 +10,7 @@ from chassis.postgres.horizon import look_soon
 from services.router import ledger_lists
 from services.router.act import Door
 from services.router.case_answer import case_answer
+from services.router.http_bodies import as_json
 from services.router.http_queries import cursor_of_sweep, page_size, seconds, some_of, sweep
 
 LONGEST_WAIT = 30
@@ -60,4 +60,4 @@ async def _worklist(door: Door, platform: str, request: Request) -> Response:
         page = await (look_soon(look) if woken else look())
     items = [case_answer(case, door.city) for case in page.cases]
     body = {"items": items, "next": cursor_of_sweep(page.onward)}
-    return Response(orjson.dumps(body), media_type="application/json")
+    return as_json(body)

@@ -1,5 +1,6 @@
 """The ledger's reads of cases: all that are wanted, one with its history. Nothing here changes anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -47,6 +48,12 @@ async def one(database: Database, case_id: UUID) -> Case | None:
     """A case as it is now."""
     row = await database.fetchrow("select body from router.cases where case_id = $1", case_id)
     return CASES.validate_json(row["body"]) if row else None
+
+
+async def some(database: Database, case_ids: Sequence[UUID]) -> dict[UUID, Case]:
+    """Those of the cases that exist, as they are now."""
+    rows = await database.fetch("select case_id, body from router.cases where case_id = any($1)", list(case_ids))
+    return {row["case_id"]: CASES.validate_json(row["body"]) for row in rows}
 
 
 async def case_of_report(database: Database, report_id: UUID) -> UUID | None:

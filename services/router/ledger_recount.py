@@ -1,6 +1,5 @@
 """What is derived from history made anew of it: every case as it now is, and every account of its dispatches."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,9 +7,8 @@ from uuid import UUID
 from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write, columns, write_together
 from services.router import ledger, ledger_accounts
-from services.router.accountability import fold
-from services.router.case import Case, CaseEvent
-from services.router.evolve import evolve
+from services.router.accountability import told_again
+from services.router.case import Case
 from services.router.ledger_events import all_events
 
 CASES_AT_ONCE = 2_000
@@ -33,18 +31,11 @@ async def recount(connection: Connection) -> Recounted:
     await connection.execute("delete from router.accounts")
     dispatches = changed = 0
     async for events in all_events(connection, CASES_AT_ONCE):
-        accounts = fold(events)
+        cases, accounts = told_again(events)
         await write_together(connection, ledger_accounts.writes(accounts.values()))
         dispatches += len(accounts)
-        changed += await _mend(connection, _folded(events))
+        changed += await _mend(connection, cases)
     return Recounted(dispatches, changed)
-
-
-def _folded(events: Sequence[CaseEvent]) -> dict[UUID, Case]:
-    found: dict[UUID, Case] = {}
-    for event in events:
-        found[event.case_id] = evolve(found.get(event.case_id), event)
-    return found
 
 
 async def _mend(connection: Connection, folded: dict[UUID, Case]) -> int:

@@ -6,11 +6,11 @@ from datetime import datetime
 from schemas import cases as ev
 from services.router.case import Case, CaseEvent
 from services.router.city import City
-from services.router.city_rows import fits
 from services.router.commands import Command, Open
 from services.router.commands_of_centre import File
 from services.router.dispatching import numbered, rules_dispatch
 from services.router.evolve import evolve
+from services.router.platform_choice import fits
 
 
 def opened(command: Open, at: datetime, city: City) -> tuple[CaseEvent, ...]:

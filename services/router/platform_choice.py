@@ -7,6 +7,11 @@ ANY = "*"
 DISTRICT = "@district"
 
 
+def fits(pattern: str, category: str) -> bool:
+    """Whether a code (`C0102`), a prefix (`E01*`) or `*` covers the category."""
+    return category.startswith(pattern[:-1]) if pattern.endswith(ANY) else category == pattern
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One line of `rules.csv`. `category` is a code, a class prefix such as `E01*`, or `*`."""
@@ -17,11 +22,6 @@ class Rule:
     owner: str
     platforms: tuple[str, ...]
     """In order; `@district` is the platform of the district where the problem lies."""
-
-    def fits_category(self, category: str) -> bool:
-        if self.category.endswith(ANY):
-            return category.startswith(self.category[:-1])
-        return category == self.category
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Rules:
 
     def _choose(self, category: str, district: str, owner: str | None) -> Choice:
         for rule in self.ordered:
-            if rule.fits_category(category) and rule.district in (ANY, district) and rule.owner in (ANY, owner):
+            if fits(rule.category, category) and rule.district in (ANY, district) and rule.owner in (ANY, owner):
                 return Choice(rule.rule, self._resolved(rule.platforms, district))
         return Choice("", ())
 

@@ -7,19 +7,14 @@ while it works, and are answered 503 if that takes long.
 import asyncio
 import sys
 
-from chassis.postgres.pool import Database, Unavailable
+from chassis.postgres.pool import Unavailable
+from services.router.ledger_command import opened
 from services.router.ledger_recount import Recounted, recount
-from services.router.settings import ledger_address
 
 
 async def _recount() -> Recounted:
-    database = Database(ledger_address(), "recount", size=1)
-    await database.open()
-    try:
-        async with database.transaction() as connection:
-            return await recount(connection)
-    finally:
-        await database.close()
+    async with opened("recount") as connection:
+        return await recount(connection)
 
 
 def main() -> int:

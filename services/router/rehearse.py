@@ -12,12 +12,12 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from chassis.pack import PackError
-from chassis.postgres.pool import Database, Unavailable
+from chassis.postgres.pool import Unavailable
 from services.router.case import CaseEvent
 from services.router.city import City, read_city
+from services.router.ledger_command import opened
 from services.router.ledger_events import all_events
 from services.router.rehearsal import Rehearsed, rehearsed
-from services.router.settings import ledger_address
 
 CASES_AT_ONCE = 1_000
 
@@ -40,21 +40,16 @@ def main() -> int:
 
 async def _rehearse(city: City, since: date) -> int:
     begin = datetime.combine(since, time(), UTC) - city.calendar.utc_offset
-    database = Database(ledger_address(), "rehearse", size=1)
-    await database.open()
     seen, elsewhere, limits = 0, Counter[tuple[str, str]](), 0
-    try:
-        async with database.transaction() as connection:
-            await connection.execute("set transaction isolation level repeatable read, read only")
-            async for events in all_events(connection, CASES_AT_ONCE, begin):
-                for found in _all(events, city):
-                    seen += 1
-                    limits += found.then.limit != found.now.limit and found.then.platform == found.now.platform != ""
-                    if (found.then.platform, found.then.waits_for) != (found.now.platform, found.now.waits_for):
-                        elsewhere[_short(found.then.platform), _short(found.now.platform)] += 1
-                        _say(_line(found, city))
-    finally:
-        await database.close()
+    async with opened("rehearse") as connection:
+        await connection.execute("set transaction isolation level repeatable read, read only")
+        async for events in all_events(connection, CASES_AT_ONCE, begin):
+            for found in _all(events, city):
+                seen += 1
+                limits += found.then.limit != found.now.limit and found.then.platform == found.now.platform != ""
+                if (found.then.platform, found.then.waits_for) != (found.now.platform, found.now.waits_for):
+                    elsewhere[_short(found.then.platform), _short(found.now.platform)] += 1
+                    _say(_line(found, city))
     _say(
         f"{seen} cases since {since}: {sum(elsewhere.values())} would go elsewhere, {limits} would have another limit."
     )

@@ -1,0 +1,19 @@
+"""The ledger for an operator's command: one connection, one transaction, found where the service finds it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.postgres.pool import Connection, Database
+from services.router.settings import ledger_address
+
+
+@asynccontextmanager
+async def opened(command: str) -> AsyncIterator[Connection]:
+    """A transaction that commits at the end; `command` is its name in `pg_stat_activity`. Raises `Unavailable`."""
+    database = Database(ledger_address(), command, size=1)
+    await database.open()
+    try:
+        async with database.transaction() as connection:
+            yield connection
+    finally:
+        await database.close()
