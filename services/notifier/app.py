@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from chassis.bell import Bell
 from chassis.http.health import Health
 from chassis.http.serve import add_routes, application, document_topics, run
 from chassis.kafka.connection import keep_connected
@@ -17,7 +18,6 @@ from services.notifier.city import read_wording
 from services.notifier.consumers import Consumers
 from services.notifier.contact import Contacts
 from services.notifier.http import Endpoints
-from services.notifier.http_bell import Bell
 from services.notifier.http_feed import Feed
 from services.notifier.owed import Notice
 from services.notifier.rounds import Rounds

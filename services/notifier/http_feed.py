@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from chassis.bell import Bell
 from chassis.http.direct import queries
 from chassis.http.problems import Problem
 from chassis.keys import Keys
@@ -15,7 +16,6 @@ from chassis.postgres.horizon import look_soon
 from chassis.postgres.pool import Database, Unavailable
 from services.notifier import ledger_reads
 from services.notifier.cursor import Cursor, read_cursor
-from services.notifier.http_bell import Bell
 from services.notifier.http_query import whole_number
 from services.notifier.ledger_reads import Entry
 

@@ -31,11 +31,12 @@ def routes(door: Door) -> APIRouter:
         found = await ledger_reads.one(door.database, case_id_from(case_id))
         if found is None or (client.kind == "platform" and not _is_held_by(found, client.name)):
             raise unknown_case()
-        made = choices(await ledger_events.events_of(door.database, found.case_id), door.city.platforms)
+        lines = await ledger_events.lines_of(door.database, found.case_id)
+        made = choices(ledger_events.events_in(lines), door.city.platforms)
         body = case_answer(found, door.city) | {"choice": made[-1] if made else None}
         if client.kind != "platform":  # history names reports
             body |= for_the_centre(found) | {"choices": made}
-            body["history"] = await ledger_reads.history(door.database, found.case_id)
+            body["history"] = [ledger_reads.as_told(line) for line in lines]
         return Response(orjson.dumps(body), headers={"ETag": f'"{found.seq}"'}, media_type="application/json")
 
     return api

@@ -1,6 +1,6 @@
 """History as events again: of one case, or of all of them, a few thousand cases at a time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -13,12 +13,21 @@ from services.router.case import CaseEvent
 _NONE = UUID(int=0)
 
 
-async def events_of(database: Database, case_id: UUID) -> list[CaseEvent]:
-    """The events of one case in order; refusals are no events."""
-    rows = await database.fetch(
-        "select kind, body from router.history where case_id = $1 and seq is not null order by seq", case_id
+async def lines_of(database: Database, case_id: UUID) -> list[Record]:
+    """Every line of a case's history in order, refusals included."""
+    return await database.fetch(
+        "select line, seq, at, kind, actor, body, hash from router.history where case_id = $1 order by line", case_id
     )
-    return [_event(row) for row in rows]
+
+
+def events_in(lines: Sequence[Record]) -> list[CaseEvent]:
+    """The events among these lines; refusals are none."""
+    return [_event(line) for line in lines if line["seq"] is not None]
+
+
+async def events_of(database: Database, case_id: UUID) -> list[CaseEvent]:
+    """The events of one case in order."""
+    return events_in(await lines_of(database, case_id))
 
 
 async def events_under(connection: Connection, case_id: UUID, kinds: list[str]) -> list[CaseEvent]:

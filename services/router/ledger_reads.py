@@ -10,6 +10,7 @@ import orjson
 from chassis.postgres.pool import Database, Record
 from services.router.case import Case
 from services.router.ledger import CASES
+from services.router.ledger_events import lines_of
 from services.router.ledger_lists import Listed, Place
 
 
@@ -64,10 +65,7 @@ async def case_of_report(database: Database, report_id: UUID) -> UUID | None:
 
 async def history(database: Database, case_id: UUID) -> list[dict[str, Any]]:
     """Every line of a case's history, refusals included, with the hash that chains it to the one before."""
-    rows = await database.fetch(
-        "select line, seq, at, kind, actor, body, hash from router.history where case_id = $1 order by line", case_id
-    )
-    return [_line(row) for row in rows]
+    return [as_told(line) for line in await lines_of(database, case_id)]
 
 
 def _why(body: dict[str, Any]) -> str | None:
@@ -76,8 +74,8 @@ def _why(body: dict[str, Any]) -> str | None:
     return next((text for text in given if text), None) or ",".join(body.get("findings", ())) or None
 
 
-def _line(row: Record) -> dict[str, Any]:
-    """Who, when, what, why."""
+def as_told(row: Record) -> dict[str, Any]:
+    """A line of history: who, when, what, why."""
     body = orjson.loads(row["body"])
     return {
         "line": row["line"], "seq": row["seq"], "at": row["at"].isoformat(), "event": row["kind"], "by": row["actor"],

@@ -2,14 +2,21 @@
 
 import asyncio
 
+from chassis.bell import Bell
+
 
 class Waking:
     """Tells those who wait for work of a platform that a transaction in this process gave it some."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._bell = Bell()
         self.ended = False
+
+    @property
+    def awaited(self) -> list[str]:
+        """The platforms that wait now."""
+        return list(self._bell.awaited)
 
     def give(self, platform: str) -> None:
         """To be told at the next `tell`, after the commit; telling too much does no harm."""
@@ -18,20 +25,14 @@ class Waking:
     def tell(self) -> None:
         """Wakes all who wait for what was given."""
         given, self._given = self._given, set()
-        for platform in given & self._waiting.keys():
-            self._waiting.pop(platform).set()
+        self._bell.ring(given)
 
     async def end(self, stopping: asyncio.Event) -> None:
         """Lets everybody go as soon as the process is told to stop."""
         await stopping.wait()
         self.ended = True
-        self._given |= self._waiting.keys()
-        self.tell()
+        self._bell.ring(self.awaited)
 
     async def wait(self, platform: str, seconds: float) -> bool:
         """Whether the platform was given something within `seconds`."""
-        event = self._waiting.setdefault(platform, asyncio.Event())
-        try:
-            return await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return False
+        return await self._bell.wait(platform, seconds)

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from chassis.bell import Bell
 from chassis.http.health import Health
 from chassis.http.serve import application
 from chassis.kafka.consumer import Aside
@@ -60,7 +61,6 @@ from services.notifier.callback import Callbacks
 from services.notifier.city import read_wording
 from services.notifier.consumers import Consumers, read_case, read_report
 from services.notifier.http import Endpoints
-from services.notifier.http_bell import Bell
 from services.notifier.http_feed import Feed
 from services.notifier.rounds import Rounds
 from services.notifier.sms import Texts

@@ -173,7 +173,7 @@ async def test_sweeps_beside_many_writers_pass_nothing(door: Door, call: Caller)
 
 async def test_a_waiting_platform_is_told_as_soon_as_it_is_given_a_case(door: Door, call: Caller) -> None:
     waiting = asyncio.create_task(call.get(DRAINS, WORKLIST, wait=10))
-    while not door.waking._waiting:
+    while not door.waking.awaited:
         await asyncio.sleep(0.01)
     await reported(door, 1)
     door.waking.tell()
@@ -188,7 +188,7 @@ async def test_a_waiting_platform_is_told_of_what_another_process_gives_it(
     other = another(door, service_url("router"))
     await other.database.open()
     waiting = asyncio.create_task(call.get(DRAINS, WORKLIST, wait=20))
-    while not door.waking._waiting:
+    while not door.waking.awaited:
         await asyncio.sleep(0.01)
     await reported(other, 1)
     other.waking.tell()
