@@ -6,6 +6,7 @@ _REPORT = UUID("6f3d1f4e-5b0c-5d8a-9c56-7a1e5e0f0c01")
 _CASE = UUID("6f3d1f4e-5b0c-5d8a-9c56-7a1e5e0f0c02")
 _EVENT = UUID("6f3d1f4e-5b0c-5d8a-9c56-7a1e5e0f0c03")
 _NOTICE = UUID("6f3d1f4e-5b0c-5d8a-9c56-7a1e5e0f0c04")
+_TOLD = UUID("6f3d1f4e-5b0c-5d8a-9c56-7a1e5e0f0c05")
 
 
 def report_id_of(app: str, idempotency_key: str) -> UUID:
@@ -31,3 +32,8 @@ def event_id_of(subject: UUID, kind: str, seq: int = 0) -> UUID:
 def notice_id_of(case_id: UUID, seq: int, recipient: str, channel: str) -> UUID:
     """One notice for each event, recipient and channel; also the `webhook-id` of its callback."""
     return uuid5(_NOTICE, f"{case_id}\n{seq}\n{recipient}\n{channel}")
+
+
+def dedup_key_of(case_id: UUID, seq: int, recipient: str) -> UUID:
+    """One for each event and recipient, whatever the channel: the key by which a client drops repeats."""
+    return uuid5(_TOLD, f"{case_id}\n{seq}\n{recipient}")

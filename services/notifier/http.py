@@ -92,7 +92,7 @@ class Endpoints:
         """Sends `{"event": "endpoint.test"}` at once and tells the outcome. Nothing is recorded."""
         endpoint = await self._mine(self._keys.admit(request, *KINDS).name, name)
         test_id, at = uuid4(), self._now()
-        body = orjson.dumps({"notice_id": str(test_id), "event": "endpoint.test", "at": at})
+        body = orjson.dumps({"notice_id": str(test_id), "dedup_key": str(test_id), "event": "endpoint.test", "at": at})
         headers = headers_of(test_id, at, body, endpoint.secrets)
         attempt = await self._callbacks.send(endpoint.url, body, headers)
         return _json({"notice_id": str(test_id), "outcome": attempt.outcome, "detail": attempt.detail})

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chassis.postgres.pool import Connection, Record
 from schemas.events import Sealed, Words
+from schemas.ids import dedup_key_of
 from schemas.notices import NoticeDelivered, NoticeEvent, NoticeFailed, NoticeGaveUp
 from services.notifier.attempt import Attempt, Stop, WaitUntil
 from services.notifier.ledger_outbox import announce, said_of
@@ -91,6 +92,7 @@ def item_of(row: Record, reporter_ref: str | None) -> Item:
     """The item in a row of notices joined with told."""
     return Item(
         row["notice_id"],
+        dedup_key_of(row["case_id"], row["seq"], row["recipient"]),
         row["report_id"],
         reporter_ref,
         row["case_id"],

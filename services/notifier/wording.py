@@ -75,9 +75,13 @@ def _wire(at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One notice as its recipient reads it, in the feed and as the body of a callback. `reply` is JSON text."""
+    """One notice as its recipient reads it, in the feed and as the body of a callback. `reply` is JSON text.
+
+    `notice_id` is one for each channel; `dedup_key` is the same in all channels for one event and recipient.
+    """
 
     notice_id: UUID
+    dedup_key: UUID
     report_id: UUID
     reporter_ref: str | None
     case_id: UUID
@@ -91,6 +95,7 @@ class Item:
         """The same bytes at every attempt. `reporter_ref` is null towards platforms and after an erasure."""
         body = {
             "notice_id": str(self.notice_id),
+            "dedup_key": str(self.dedup_key),
             "report_id": str(self.report_id),
             "reporter_ref": self.reporter_ref,
             "case_id": str(self.case_id),

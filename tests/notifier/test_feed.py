@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from schemas.ids import dedup_key_of
 from services.notifier.http_feed import MOST_WAITING
 from tests.notifier.conftest import (
     CENTRE,
@@ -54,11 +55,13 @@ async def test_an_entry_tells_what_became_of_the_case(notifier: Notifier) -> Non
     assert (None, "已立案，案件编号 1401062026112400001。") == (first["reply"], first["text"]["zh"])
     assert {
         "notice_id": last["notice_id"], "report_id": str(FIRST.report_id), "reporter_ref": "u-1",
+        "dedup_key": str(dedup_key_of(story.case_id, 4, f"report:{FIRST.report_id}")),
         "case_id": str(story.case_id), "event": "case.closed", "seq": 4, "at": "2026-11-24T02:04:00Z",
         "text": {"zh": "已结案：已更换井盖", "en": "Closed: 已更换井盖"},
         "reply": {"at": "2026-11-24T02:04:00Z", "text": "已更换井盖", "media": ["m1"], "outcome": "closed"},
     } == last  # fmt: skip
     assert first["notice_id"] != last["notice_id"]
+    assert first["dedup_key"] != last["dedup_key"]
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 500])

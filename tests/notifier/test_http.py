@@ -259,6 +259,25 @@ async def test_notices_are_listed_by_state_and_report_and_page(notifier: Notifie
     assert [(str(report(1).report_id), "feed")] * 2 == [(n["report_id"], n["channel"]) for n in one]
 
 
+async def test_the_dedup_key_is_one_for_each_event_and_citizen_whatever_the_channel(notifier: Notifier) -> None:
+    for name in ("main", "spare"):
+        await notifier.register(HERE, name)
+    story, beside = Story(report(1)), report(2)
+    await notifier.tell(report(1), beside)
+    await notifier.tell(story.opened(), story.joined(beside), story.filed())
+    items = (await notifier.call("GET", "/v1/notices?limit=500")).json()["items"]
+    entries = await notifier.feed(3)
+    channels: dict[str, set[str]] = {}
+    for item in items:
+        channels.setdefault(item["dedup_key"], set()).add(item["channel"])
+    told = {(item["dedup_key"], item["seq"], item["report_id"]) for item in items}
+
+    assert [{"feed", "callback:main", "callback:spare"}] * 3 == list(channels.values())
+    assert 3 == len(told) == len(channels)
+    assert set(channels) == {entry["dedup_key"] for entry in entries}
+    assert 9 == len({item["notice_id"] for item in items})
+
+
 async def test_a_foreign_client_sees_no_notices(notifier: Notifier) -> None:
     await notifier.register(HERE)
     await owing(notifier, 1)

@@ -145,6 +145,8 @@ async def test_what_lies_on_the_topics_leaves_by_every_channel_and_the_topic_not
         told = [json.loads(r.value) for r in await records(kafka, "notices", story.report.report_id, 3)]
 
     assert [("case.filed", 2), ("case.closed", 4)] == [(e["event"], e["seq"]) for e in entries]
+    assert {e["dedup_key"]: e["seq"] for e in entries} == {b["dedup_key"]: b["seq"] for b in app.bodies.values()}
+    assert set() == {e["notice_id"] for e in entries} & set(app.bodies)
     assert ([1, 1], 0, 0) == (list(app.received.values()), app.unverified, app.contradicted)
     assert [(LANDLINE, "已结案：已更换井盖")] == [(sent["to"], sent["text"]) for sent in service.gateway.sent]
     assert {("callback", 2, 1), ("callback", 4, 1), ("sms", 4, 1)} == {

@@ -120,13 +120,15 @@ def test_what_is_no_result_has_no_reply(event: CaseEvent) -> None:
 def test_an_item_is_the_same_compact_utf8_json_every_time() -> None:
     one = report(1)
     item = Item(
-        one.report_id, one.report_id, "u-1", Story(one).case_id, "case.closed", 7, TUESDAY_1000.astimezone(UTC),
+        one.report_id, one.report_id, one.report_id, "u-1", Story(one).case_id, "case.closed", 7, TUESDAY_1000.astimezone(UTC),
         Words(zh="已结案", en="Closed"), '{"text": "好"}',
     )  # fmt: skip
     told = json.loads(item.as_json())
 
     assert item.as_json() == replace(item).as_json()
-    assert ["notice_id", "report_id", "reporter_ref", "case_id", "event", "seq", "at", "text", "reply"] == list(told)
+    assert [
+        "notice_id", "dedup_key", "report_id", "reporter_ref", "case_id", "event", "seq", "at", "text", "reply",
+    ] == list(told)  # fmt: skip
     assert ("u-1", 7, "2026-11-24T02:00:00Z", {"text": "好"}) == (
         told["reporter_ref"], told["seq"], told["at"], told["reply"],
     )  # fmt: skip
