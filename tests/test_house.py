@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 MAY_IMPORT |= {f"services/{s}": (f"services.{s}.", "schemas.", "chassis.") for s in SERVICES}
 NOT_PURE = {
     "app", "__main__", "settings", "city", "consumers", "rounds", "act", "ledger", "ledger_reads", "read_model",
-    "contact", "darkroom", "photo_store", "callback", "sms", "waking", "rehearse", "recount",
+    "contact", "darkroom", "photo_store", "callback", "sms", "waking", "rehearse", "recount", "announcing",
 }  # fmt: skip
 IMPURE_PREFIXES = ("http", "ledger", "read_model", "darkroom", "rounds")
 OUTSIDE = {

@@ -1,7 +1,7 @@
 """PostgreSQL through one pool that is opened lazily, bounded everywhere, and says plainly when it is away."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -49,6 +49,8 @@ class Database:
             },
         )
         self._patience = patience
+        self._after: dict[Connection, list[Callable[[], None]]] = {}
+        """By open transaction: what is to be called once it has committed."""
 
     async def open(self) -> None:
         """Readies the pool inside the running loop. Does not connect."""
@@ -75,8 +77,23 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection inside a transaction that commits at the end and rolls back on any exception."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        calls: list[Callable[[], None]] = []
+        async with self.connection() as connection:
+            self._after[connection] = calls
+            try:
+                async with connection.transaction():
+                    yield connection
+            finally:
+                del self._after[connection]
+        for call in calls:
+            call()
+
+    def after_commit(self, connection: Connection, call: Callable[[], None]) -> None:
+        """Calls `call` as soon as the transaction open on `connection` has committed; never if it rolls back.
+
+        Calls run in the order in which they were given, once the connection is back in the pool, and must not fail.
+        """
+        self._after[connection].append(call)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
         """All rows of one statement. Raises `Unavailable`."""

@@ -4,22 +4,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID
 
 from chassis import faults
 from chassis.keys import Keys
-from chassis.logs import log
 from chassis.postgres.pool import Connection, Database
 from chassis.postgres.together import Write, write_together
-from schemas.cases import CaseDispatched, CaseResumed
 from services.router import ledger, ledger_evidence, ledger_reports
 from services.router.accountability import accounts_of
-from services.router.case import Case, Events
+from services.router.announcing import announce
+from services.router.answer import Ask as Ask
+from services.router.answer import Outcome as Outcome
+from services.router.answer import answer_to as answer_to
 from services.router.case_number import case_number
 from services.router.city import City
-from services.router.commands import ClockAct, Command, Handle, Join, Open, Refusal
+from services.router.commands import ClockAct, Handle, Join, Open, Refusal
 from services.router.commands_of_centre import File
-from services.router.decide import decide
 from services.router.evolve import evolve
 from services.router.opening import number_district
 from services.router.timers import next_timers
@@ -38,27 +39,10 @@ class Door:
     now: Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One command to one case. With `seq`, only if that is still the number of the case's last event."""
-
-    case_id: UUID
-    command: Command
-    seq: int | None = None
+Also = Callable[[Sequence[Outcome]], Sequence[Write]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command led to: the case afterwards (None: there is none) and the events or the refusal."""
-
-    case: Case | None
-    answer: Events | Refusal
-
-
-Also = Callable[[Sequence["Outcome"]], Sequence[Write]]
-
-
-def nothing(_: "Sequence[Outcome]") -> Sequence[Write]:
+def nothing(_: Sequence[Outcome]) -> Sequence[Write]:
     """What most callers of `act` have to write beside it."""
     return ()
 
@@ -68,6 +52,8 @@ async def act(
     also: Also = nothing,
 ) -> list[Outcome]:  # fmt: skip
     """Decides `asks` in order inside the caller's transaction and writes all that they change.
+
+    What came of them is logged, counted and told to those who wait for work once that transaction has committed.
 
     `kept` are the locked cases if the caller has locked them already; `also` says what is to be written with it.
     """
@@ -84,6 +70,7 @@ async def act(
     for draft in drafts.values():
         draft.timers = next_timers(draft.case, door.city) if draft.case else ()
     await write_together(connection, [*ledger.writes(list(drafts.values())), *also(outcomes)])
+    door.database.after_commit(connection, partial(announce, outcomes, door.waking))
     return outcomes
 
 
@@ -91,28 +78,18 @@ def _decided(draft: ledger.Draft, ask: Ask, at: datetime, door: Door) -> Outcome
     answer = answer_to(draft.case, ask, at, door.city)
     if isinstance(answer, Refusal):
         _remember(draft, ask, answer, at)
-        return Outcome(draft.case, answer)
+        return Outcome(ask, draft.case, answer)
     for event in answer:
         before, draft.case = draft.case, evolve(draft.case, event)
         draft.accounts |= {account.generation: account for account in accounts_of(before, draft.case, event)}
         draft.lines.append(event)
-        if isinstance(event, CaseDispatched | CaseResumed) and draft.case.platform is not None:
-            door.waking.give(draft.case.platform.code)
-    return Outcome(draft.case, answer)
-
-
-def answer_to(case: Case | None, ask: Ask, at: datetime, city: City) -> Events | Refusal:
-    """What is decided; refused as changed_meanwhile if `ask` speaks of a case that has gone on since."""
-    if case is not None and ask.seq is not None and ask.seq != case.seq:
-        return Refusal("changed_meanwhile")
-    return decide(case, ask.command, at, city)
+    return Outcome(ask, draft.case, answer)
 
 
 def _remember(draft: ledger.Draft, ask: Ask, refusal: Refusal, at: datetime) -> None:
     if isinstance(ask.command, ClockAct):
         return  # it came too late for a case that has moved on, or there was nothing to move
     name = type(ask.command).__name__.lower()
-    log.info("act.refused", case_id=str(ask.case_id), command=name, reason=refusal.reason)
     if refusal.reason == "unknown_case" or isinstance(ask.command, Join):
         return
     if refusal.reason == "older_generation":

@@ -54,7 +54,6 @@ def subscribe(broker: KafkaBroker, door: Door) -> Consumer:
 
     def committed() -> None:
         faults.reach("router.committed")
-        door.waking.tell()
 
     return consume(broker, REPORTS.name, GROUP, door.database, read, work, REPORTS.kinds.values(), after=committed)
 

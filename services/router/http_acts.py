@@ -14,7 +14,6 @@ from fastapi import Request, Response
 from chassis import faults
 from chassis.http import problems
 from chassis.http.problems import Problem
-from chassis.logs import log
 from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write
 from services.router import ledger, ledger_answers
@@ -102,13 +101,12 @@ async def act_once(door: Door, client: str, asked: Sequence[Asked]) -> list[Told
 
 
 async def committed(door: Door, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """What `work` answers, once all that it wrote is committed and those who wait for it are told."""
+    """What `work` answers, once all that it wrote is committed."""
     try:
         async with door.database.transaction() as connection:
             done = await work(connection)
     except asyncpg.UniqueViolationError as why:  # the same key was used at the same moment for another case
         raise _reused() from why
-    door.waking.tell()
     faults.reach("router.answered")
     return done
 
@@ -147,8 +145,6 @@ def tell(outcome: Outcome, door: Door) -> Told:
         reason = outcome.answer.reason if isinstance(outcome.answer, Refusal) else "unknown_case"
         response = problems.answer(_problem(reason, outcome))
         return Told(response.status_code, bytes(response.body))
-    for event in outcome.answer:
-        log.info(event.kind, case_id=str(event.case_id), seq=event.seq, by=event.by)
     return Told(200, orjson.dumps(case_answer(outcome.case, door.city)))
 
 

@@ -1,8 +1,10 @@
 """What the router counts beside the machinery's metrics."""
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 PROVISIONAL = Gauge("router_provisional_deadlines", "Open cases whose deadline lies beyond the published calendar")
 TIMER_LATE = Histogram(
     "router_timer_late_seconds", "From a timer's instant to its effect", buckets=(0.5, 1, 2, 5, 30, 300, 3600)
 )
+EVENTS = Counter("router_events", "Events of committed transactions, by kind", ["event"])
+REFUSALS = Counter("router_refusals", "Commands refused in committed transactions, by reason", ["command", "reason"])

@@ -40,9 +40,7 @@ async def make_round(door: Door) -> int:
         outcomes = await act(connection, door, asks, at)
         if any(isinstance(outcome.answer, Refusal) for outcome in outcomes):
             faults.reach("clock.moved")  # the case moved on: its timers were set anew, nothing was counted
-    for (case_id, timer), outcome in zip(claimed, outcomes, strict=True):
+    for (_, timer), outcome in zip(claimed, outcomes, strict=True):
         if not isinstance(outcome.answer, Refusal):
             TIMER_LATE.observe(max(0.0, (at - timer.at).total_seconds()))
-            for event in outcome.answer:
-                log.info(event.kind, case_id=str(case_id), stage=timer.stage, step=timer.step)
     return len(claimed)

@@ -1,6 +1,7 @@
 """Waking those who wait for work: a long poll ends as soon as this process has given its platform something."""
 
 import asyncio
+from collections.abc import Iterable
 
 from chassis.bell import Bell
 
@@ -9,7 +10,6 @@ class Waking:
     """Tells those who wait for work of a platform that a transaction in this process gave it some."""
 
     def __init__(self) -> None:
-        self._given: set[str] = set()
         self._bell = Bell()
         self.ended = False
 
@@ -18,14 +18,9 @@ class Waking:
         """The platforms that wait now."""
         return list(self._bell.awaited)
 
-    def give(self, platform: str) -> None:
-        """To be told at the next `tell`, after the commit; telling too much does no harm."""
-        self._given.add(platform)
-
-    def tell(self) -> None:
-        """Wakes all who wait for what was given."""
-        given, self._given = self._given, set()
-        self._bell.ring(given)
+    def tell(self, platforms: Iterable[str]) -> None:
+        """Wakes all who wait for work of these platforms; call after the commit. Telling too much does no harm."""
+        self._bell.ring(platforms)
 
     async def end(self, stopping: asyncio.Event) -> None:
         """Lets everybody go as soon as the process is told to stop."""

@@ -176,7 +176,6 @@ async def test_a_waiting_platform_is_told_as_soon_as_it_is_given_a_case(door: Do
     while not door.waking.awaited:
         await asyncio.sleep(0.01)
     await reported(door, 1)
-    door.waking.tell()
     answer = await asyncio.wait_for(waiting, 5)
 
     assert of(1) == [item["case_id"] for item in answer.json()["items"]]
@@ -191,7 +190,6 @@ async def test_a_waiting_platform_is_told_of_what_another_process_gives_it(
     while not door.waking.awaited:
         await asyncio.sleep(0.01)
     await reported(other, 1)
-    other.waking.tell()
     answer = await asyncio.wait_for(waiting, 10)
     await other.database.close()
 
