@@ -53,14 +53,17 @@ def shown(found: Seen, city: City) -> dict[str, Any]:
 
 
 async def find(report_id: UUID, app: str, window: Window) -> Seen:
-    """The report, waiting for the read model if it may not have come so far. Unknown and foreign are both 404."""
-    found = await seen(window.database, report_id)
+    """The report, waiting for the read model if it may not have come so far.
+
+    A report of another app is looked for, waited for and answered like one that does not exist.
+    """
+    found = await seen(window.database, report_id, app)
     if found is None:
         passed = await caught_up(window.wait, report_id, app)
-        found = await seen(window.database, report_id)
+        found = await seen(window.database, report_id, app)
         if found is None and not passed:  # "no" would be a guess: the model has not come so far
             raise model_behind()
-    if found is None or found.app != app:
+    if found is None:
         raise _unknown()
     return found
 

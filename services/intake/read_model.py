@@ -25,7 +25,7 @@ select r.app, r.body, c.seq as joined_at,
              where u.report_id = r.report_id) as unlinked,
        array(select n.kind || ' ' || n.body from intake.notices n
              where n.report_id = r.report_id and n.kind = 'notice.delivered' order by n.at) as notices
-from intake.reports r left join intake.case_reports c using (report_id) where r.report_id = $1"""
+from intake.reports r left join intake.case_reports c using (report_id) where r.report_id = $1 and r.app = $2"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Seen:
     unlinked: tuple[tuple[str, str], ...]
 
 
-async def seen(database: Database, report_id: UUID) -> Seen | None:
-    """What the model knows of a report, in one statement. Raises `Unavailable`."""
-    row = await database.fetchrow(_SEEN, report_id)
+async def seen(database: Database, report_id: UUID, app: str) -> Seen | None:
+    """What the model knows of a report of this app, in one statement. Raises `Unavailable`."""
+    row = await database.fetchrow(_SEEN, report_id, app)
     if row is None:
         return None
     events, notices, unlinked = (_pairs(row[name]) for name in ("events", "notices", "unlinked"))

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.router.case import Case, Events
 from services.router.city import City
 from services.router.commands import Command, Refusal
-from services.router.decide import decide
+from services.router.decide import decide, may_know
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,12 @@ class Outcome:
 
 
 def answer_to(case: Case | None, ask: Ask, at: datetime, city: City) -> Events | Refusal:
-    """What is decided; refused as changed_meanwhile if `ask` speaks of a case that has gone on since."""
+    """What is decided; refused as changed_meanwhile if `ask` speaks of a case that has gone on since.
+
+    A party that may not know of the case gets `unknown_case` and does not learn what the case has become.
+    """
+    if case is not None and not may_know(case, ask.command):
+        return Refusal("unknown_case")
     if case is not None and ask.seq is not None and ask.seq != case.seq:
         return Refusal("changed_meanwhile")
     return decide(case, ask.command, at, city)

@@ -31,9 +31,14 @@ def decide(case: Case | None, command: Command, at: datetime, city: City) -> Eve
     return barred if barred is not None else _decided(case, command, at, city)
 
 
+def may_know(case: Case, command: Command) -> bool:
+    """Whether whoever asks may know that the case exists: a platform only if it has or had it."""
+    return not isinstance(command, PlatformAct) or command.platform in case.held_by
+
+
 def _barred(case: Case, command: Asked) -> Refusal | None:
     by_platform = isinstance(command, PlatformAct)
-    if isinstance(command, PlatformAct) and command.platform not in case.held_by:
+    if not may_know(case, command):
         return Refusal("unknown_case")
     generation = getattr(command, "generation", None)
     if generation is not None and generation != case.generation:

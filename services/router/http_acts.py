@@ -19,7 +19,7 @@ from chassis.postgres.together import Write
 from services.router import ledger, ledger_answers
 from services.router.act import Ask, Door, Outcome, act
 from services.router.case_answer import case_answer
-from services.router.commands import Refusal
+from services.router.commands import PlatformAct, Refusal
 from services.router.ledger_answers import Told
 
 T = TypeVar("T")
@@ -112,8 +112,9 @@ async def committed(door: Door, work: Callable[[Connection], Awaitable[T]]) -> T
 
 
 async def _told(connection: Connection, door: Door, client: str, asked: Sequence[Asked]) -> list[Told]:
-    kept = await ledger.lock(connection, list({a.ask.case_id for a in asked}))  # before looking for answers: a
-    answers = await answered_before(connection, client, asked)  # twin of this call ends first
+    # The lock comes before the look for answers, so that a twin of this call ends first.
+    kept = await ledger.lock(connection, list({a.ask.case_id for a in asked}), _holder(asked))
+    answers = await answered_before(connection, client, asked)
     new = [a for a in asked if a.key not in answers]
 
     def worth_keeping(outcomes: Sequence[Outcome]) -> Sequence[Write]:
@@ -123,6 +124,11 @@ async def _told(connection: Connection, door: Door, client: str, asked: Sequence
     if new:
         await act(connection, door, [a.ask for a in new], door.now(), kept, worth_keeping)
     return [answers[a.key] for a in asked]
+
+
+def _holder(asked: Sequence[Asked]) -> str | None:
+    """The platform that asks; None if it is the centre, which may know every case."""
+    return next((a.ask.command.platform for a in asked if isinstance(a.ask.command, PlatformAct)), None)
 
 
 async def answered_before(connection: Connection, client: str, asked: Sequence[Asked]) -> dict[str, Told]:

@@ -57,13 +57,21 @@ class Draft:
     timers: tuple[Timer, ...] = ()
 
 
-async def lock(connection: Connection, case_ids: Sequence[UUID]) -> dict[UUID, Kept]:
-    """The cases that exist among `case_ids`, locked until the transaction ends, in the order of their ids."""
+async def lock(connection: Connection, case_ids: Sequence[UUID], platform: str | None = None) -> dict[UUID, Kept]:
+    """The cases that exist among `case_ids`, locked until the transaction ends, in the order of their ids.
+
+    With `platform`, only those that it has or had: for it, no other case exists, and none is waited for.
+    """
     if not case_ids:
         return {}
+    # Only the list is made jsonb: a whole body may hold what jsonb cannot, and inside a string quotes are escaped.
     rows = await connection.fetch(
-        "select case_id, lines, chain, body from router.cases where case_id = any($1) order by case_id for update",
+        """select case_id, lines, chain, body from router.cases
+           where case_id = any($1)
+               and ($2::text is null or substring(body from '"held_by":(\\[[^]]*\\])')::jsonb ? $2)
+           order by case_id for update""",
         sorted(case_ids),
+        platform,
     )
     return {row["case_id"]: Kept(CASES.validate_json(row["body"]), row["lines"], row["chain"]) for row in rows}
 

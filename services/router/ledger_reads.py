@@ -45,9 +45,11 @@ async def cases(database: Database, wanted: Wanted, after: Place, limit: int) ->
     return Listed(found, (rows[-1]["opened_at"], rows[-1]["case_id"]) if rows else after)
 
 
-async def one(database: Database, case_id: UUID) -> Case | None:
-    """A case as it is now."""
-    row = await database.fetchrow("select body from router.cases where case_id = $1", case_id)
+async def one(database: Database, case_id: UUID, platform: str | None = None) -> Case | None:
+    """A case as it is now; with `platform`, only if that platform has it."""
+    row = await database.fetchrow(
+        "select body from router.cases where case_id = $1 and ($2::text is null or platform = $2)", case_id, platform
+    )
     return CASES.validate_json(row["body"]) if row else None
 
 

@@ -580,6 +580,25 @@ async def test_what_is_not_durable_is_not_taken(intake: Intake, without_kafka: I
     assert (202, 1) == (taken.status_code, len(await said(kafka, report_id)))
 
 
+async def test_without_kafka_a_foreign_report_is_answered_like_an_unknown_one(
+    intake: Intake, without_kafka: Intake, kafka: str
+) -> None:
+    foreign = await ended(intake, kafka)
+    with intake.client() as owner, without_kafka.client("app2") as other:
+        until(lambda: owner.get(f"/v1/reports/{foreign}").json()["state"], "closed")
+        answers = {
+            name: [
+                other.get(f"/v1/reports/{name}"),
+                *[other.post(f"/v1/reports/{name}/{call}", json=CALLS[call], headers=key()) for call in CALLS],
+            ]
+            for name in (foreign, uuid.uuid4())
+        }
+    of_foreign, of_unknown = ([(one.status_code, one.content) for one in told] for told in answers.values())
+
+    assert of_foreign == of_unknown
+    assert [(503, "kafka_away", True)] * 3 == [problem(one) for one in answers[foreign]]
+
+
 async def test_no_is_not_said_while_the_result_may_be_under_way(
     intake: Intake, without_kafka: Intake, kafka: str
 ) -> None:

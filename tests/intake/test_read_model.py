@@ -74,8 +74,8 @@ class Model:
     async def read_again(self, records: Sequence[Record]) -> None:
         await self.consumers[records[0].topic].on_batch(records)
 
-    async def seen(self, report_id: UUID) -> Seen:
-        found = await seen(self.database, report_id)
+    async def seen(self, report_id: UUID, app: str = "app-one") -> Seen:
+        found = await seen(self.database, report_id, app)
         assert found is not None
         return found
 
@@ -154,13 +154,13 @@ async def test_a_report_is_seen_as_it_was_published_without_what_is_sealed(model
 async def test_a_report_nobody_sent_is_not_seen(model: Model) -> None:
     await model.read("reports", received("one"))
 
-    assert None is await seen(model.database, report_id_of("app-one", "two"))
+    assert None is await seen(model.database, report_id_of("app-one", "two"), "app-one")
 
 
 async def test_a_case_may_come_before_its_report(model: Model) -> None:
     report = received("one")
     await model.read("cases", *case(report))
-    before = await seen(model.database, report.report_id)
+    before = await seen(model.database, report.report_id, "app-one")
     await model.read("reports", report)
     found = await model.seen(report.report_id)
 
@@ -221,7 +221,7 @@ async def test_rows_without_their_position_are_not_kept(model: Model) -> None:
     await model.database.execute(REFUSE_POSITIONS)
     with pytest.raises(Unavailable):
         await model.read_again(records)
-    half = await seen(model.database, report.report_id), model.moved.copy()
+    half = await seen(model.database, report.report_id, "app-one"), model.moved.copy()
     await model.database.execute("drop function intake.refuse cascade")
     await model.read_again(records)
 
@@ -242,7 +242,7 @@ async def test_what_was_said_of_a_result_is_known_by_its_key_and_shown_to_nobody
     expected = dict(zip(ids, (digest_of(disputed), digest_of(rated)), strict=True))
 
     assert expected == await feedback_digests(model.database, [*ids, UUID(int=1)])
-    assert (3, None) == (await position(model.database, "reports", 0), await seen(model.database, report_id))
+    assert (3, None) == (await position(model.database, "reports", 0), await seen(model.database, report_id, "app-one"))
     assert "没修好" not in str(await model.everything())
 
 
@@ -250,16 +250,21 @@ async def test_two_apps_may_use_the_same_key_and_each_has_its_own_report(model: 
     mine, theirs = received("one"), received("one", app="app-two", text="别人的话")
     await model.read("reports", mine, theirs)
     await model.read("cases", *case(theirs))
-    found = [await model.seen(report.report_id) for report in (mine, theirs)]
+    found = [await model.seen(report.report_id, report.app) for report in (mine, theirs)]
+    foreign = [
+        await seen(model.database, mine.report_id, theirs.app),
+        await seen(model.database, theirs.report_id, mine.app),
+    ]
 
     assert [("app-one", []), ("app-two", LIFE)] == [(one.app, kinds(one)) for one in found]
+    assert [None, None] == foreign
 
 
 async def test_a_report_that_joins_is_seen_with_the_case_it_came_to(model: Model) -> None:
     first, second, third = received("one"), received("two"), received("three", app="app-two")
     await model.read("cases", *case(first, second, third))
     await model.read("reports", third, second, first)
-    found = [await model.seen(report.report_id) for report in (first, second, third)]
+    found = [await model.seen(report.report_id, report.app) for report in (first, second, third)]
     life = ["case.opened", "case.filed", "case.joined", "case.joined", "case.dispatched"]
 
     assert [(1, life), (3, life), (4, life)] == [(one.joined_at, kinds(one)) for one in found]
@@ -323,7 +328,7 @@ async def test_a_report_that_moved_is_in_its_newest_case_whichever_is_read_first
     batches = [[*case(first, mine), leaving], later(10, mine), later(20, third, mine)]
     await model.read("reports", first, mine, third)
     records = [await model.read("cases", *batches[n], partition=n) for n in order]
-    found = [await model.seen(report.report_id) for report in (first, mine, third)]
+    found = [await model.seen(report.report_id, report.app) for report in (first, mine, third)]
     before = await model.everything()
     for again in records:
         await model.read_again(again)

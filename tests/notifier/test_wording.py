@@ -120,8 +120,8 @@ def test_what_is_no_result_has_no_reply(event: CaseEvent) -> None:
 def test_an_item_is_the_same_compact_utf8_json_every_time() -> None:
     one = report(1)
     item = Item(
-        one.report_id, one.report_id, one.report_id, "u-1", Story(one).case_id, "case.closed", 7, TUESDAY_1000.astimezone(UTC),
-        Words(zh="已结案", en="Closed"), '{"text": "好"}',
+        one.report_id, one.report_id, one.report_id, "u-1", Story(one).case_id, "case.closed", 7,
+        TUESDAY_1000.astimezone(UTC), Words(zh="已结案", en="Closed"), '{"text": "好"}',
     )  # fmt: skip
     told = json.loads(item.as_json())
 

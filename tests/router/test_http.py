@@ -1,10 +1,16 @@
 """What every act by HTTP keeps to, whoever asks: what it saw, once, in turn; a refusal changes nothing."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from chassis.postgres.pool import Connection, Database
 from services.router.act import Door
 from tests.router.desk import (
     BLOCKED_DRAIN,
@@ -15,7 +21,7 @@ from tests.router.desk import (
     reported,
     standing,
 )
-from tests.router.http import APP, CENTRE, DRAINS, OPS, STRANGER, Caller, refusal
+from tests.router.http import APP, CENTRE, DRAINS, OPS, STRANGER, Caller, calling, refusal
 
 CASE, OTHER, NOWHERE = case_of(1), case_of(50), case_of(77)
 WHY = {"reason": "weather", "note": "大雪"}
@@ -51,6 +57,23 @@ OUT_OF_TURN: dict[str, set[str]] = {
     "handled": (set(ACTS) - {"close", "rework", "escalate", "void", "unlink"}),
     "closed": (set(ACTS) - {"approve", "refuse"}),
 }
+
+
+class Watched(Database):
+    """A database that notes every statement."""
+
+    statements: list[str]
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        async with super().connection() as connection:
+            with connection.query_logger(lambda record: self.statements.append(record.query)):
+                yield connection
+
+
+async def history(door: Door, case_id: str) -> list[Any]:
+    """Every line of a case's history, refusals included."""
+    return await door.database.fetch("select * from router.history where case_id = $1 order by line", UUID(case_id))
 
 
 def key_for(act: str) -> str:
@@ -186,6 +209,73 @@ async def test_another_platforms_case_and_one_that_does_not_exist_look_alike(doo
     assert {(404, answers[0].content)} == {(answer.status_code, answer.content) for answer in answers}
     assert (404, "unknown_case", ["case_id"]) == refusal(answers[0])
     assert before == await standing(door)
+
+
+async def test_a_foreign_case_is_answered_like_an_unknown_one_whatever_is_said_to_have_been_seen(
+    door: Door, call: Caller
+) -> None:
+    await brought_to(door, call, "accepted")
+    seq = (await call.case(CASE))["seq"]
+    before, lines = await standing(door), await history(door, CASE)
+    answers = [
+        await call.act(STRANGER, case_id, act, seen=etag, **spoken(act, generation))
+        for act in PLATFORMS
+        for case_id in (CASE, NOWHERE)
+        for etag in ('"999"', f'"{seq}"', '"1"')
+        for generation in (1, 7)
+    ]
+    bulk = [
+        (
+            await call.post(STRANGER, f"/v1/platforms/me/{act}", {"items": [spoken(act, 1) | {"case_id": case_id}]})
+        ).json()
+        for act in ("accept", "handle")
+        for case_id in (CASE, NOWHERE)
+    ]
+
+    assert {(404, answers[0].content)} == {(answer.status_code, answer.content) for answer in answers}
+    assert [answers[0].json()] * 4 == [told["items"][0]["body"] for told in bulk]
+    assert (before, lines) == (await standing(door), await history(door, CASE))
+
+
+async def test_a_foreign_case_takes_the_same_statements_as_an_unknown_one_and_waits_for_nobody(
+    door: Door, clients_path: Path, service_url: Callable[[str], str]
+) -> None:
+    said: list[str] = []
+    database = Watched(service_url("router"), "router-watched")
+    database.statements = said
+    await database.open()
+    async with calling(replace(door, database=database)) as call:
+        await brought_to(door, call, "accepted")
+        taken = {}
+        async with door.database.transaction() as busy:
+            await busy.execute("select from router.cases where case_id = $1 for update", UUID(CASE))
+            for case_id in (CASE, NOWHERE):
+                said.clear()
+                for act in PLATFORMS:
+                    await call.act(STRANGER, case_id, act, seen='"999"', **spoken(act, 1))
+                await call.get(STRANGER, f"/v1/cases/{case_id}")
+                taken[case_id] = said.copy()
+    await database.close()
+
+    assert taken[NOWHERE] == taken[CASE]
+    assert len(taken[CASE]) > len(PLATFORMS)
+
+
+async def test_while_the_ledger_is_away_a_foreign_case_is_answered_like_an_unknown_one(door: Door) -> None:
+    away = Database("postgresql://router@127.0.0.1:1/none", "router-away")
+    await away.open()
+    async with calling(replace(door, database=away)) as call:
+        answers = [
+            answer
+            for case_id in (CASE, NOWHERE)
+            for answer in (
+                *[await call.act(STRANGER, case_id, act, seen='"9"', **spoken(act, 1)) for act in PLATFORMS],
+                await call.get(STRANGER, f"/v1/cases/{case_id}"),
+            )
+        ]
+    await away.close()
+
+    assert {(503, answers[0].content)} == {(answer.status_code, answer.content) for answer in answers}
 
 
 async def test_an_act_is_for_keys_of_one_kind_and_needs_an_idempotency_key(door: Door, call: Caller) -> None:
