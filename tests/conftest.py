@@ -1,8 +1,4 @@
-"""One real Kafka for the whole run, a real PostgreSQL for each of its processes, a database for each module.
-
-A server's readers wait for its oldest transaction, whichever database that is in; hence no server is shared by two
-processes, in one of which a test may hold a transaction open.
-"""
+"""One real Kafka for the whole run, a real PostgreSQL for each of its processes, a database for each module."""
 
 import asyncio
 import os

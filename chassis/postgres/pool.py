@@ -9,6 +9,8 @@ import asyncpg
 from asyncpg import exceptions as pg
 from asyncpg.pool import PoolConnectionProxy
 
+from chassis.postgres.horizon import writing
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Record: TypeAlias = asyncpg.Record
 
@@ -76,12 +78,15 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection inside a transaction that commits at the end and rolls back on any exception."""
+        """A connection inside a transaction that commits at the end and rolls back on any exception.
+
+        It is marked as a writer, for which readers behind the horizon wait; one that only reads needs no such mark.
+        """
         calls: list[Callable[[], None]] = []
         async with self.connection() as connection:
             self._after[connection] = calls
             try:
-                async with connection.transaction():
+                async with writing(connection):
                     yield connection
             finally:
                 del self._after[connection]

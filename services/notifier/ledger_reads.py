@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from chassis.postgres.horizon import horizon
 from chassis.postgres.pool import Database, Record
 from services.notifier.cursor import Cursor
 from services.notifier.ledger_attempts import item_of
@@ -18,21 +19,22 @@ class Entry:
     cursor: Cursor
 
 
+_FEED = f"""
+select n.*, n.xid::text as xid_text, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref
+from notifier.notices n join notifier.told t using (case_id, seq)
+left join notifier.reporters r on r.report_id = n.report_id
+where n.client = $1 and n.channel = 'feed' and (n.xid, n.id) > ($2::text::xid8, $3::bigint)
+  and n.xid < {horizon("notifier")}
+order by n.xid, n.id limit $4"""  # noqa: S608
+
+
 async def feed(database: Database, client: str, after: Cursor, limit: int) -> list[Entry]:
     """The entries behind `after`, oldest first.
 
-    Ordered by transaction, then id, and read strictly below the oldest transaction that is still open anywhere:
-    a row that commits late is then always ahead of every cursor given out.
+    Ordered by transaction, then id, and read strictly below the oldest writer that is still open (`horizon`): a row
+    that commits late is then always ahead of every cursor given out.
     """
-    rows = await database.fetch(
-        """select n.*, n.xid::text as xid_text, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref
-           from notifier.notices n join notifier.told t using (case_id, seq)
-           left join notifier.reporters r on r.report_id = n.report_id
-           where n.client = $1 and n.channel = 'feed' and (n.xid, n.id) > ($2::text::xid8, $3::bigint)
-             and n.xid < pg_snapshot_xmin(pg_current_snapshot())
-           order by n.xid, n.id limit $4""",
-        client, str(after.transaction), after.place, limit,
-    )  # fmt: skip
+    rows = await database.fetch(_FEED, client, str(after.transaction), after.place, limit)
     return [Entry(item_of(row, row["reporter_ref"]), Cursor(int(row["xid_text"]), row["id"])) for row in rows]
 
 

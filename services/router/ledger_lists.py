@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from chassis.postgres.horizon import horizon
 from chassis.postgres.pool import Database, Record
 from services.router.case import Case
 from services.router.ledger import CASES
@@ -43,30 +44,31 @@ class Listed:
     place: Place
 
 
-_STANDING = """
-select now.xmin::text as until, c.* from (select pg_snapshot_xmin(pg_current_snapshot()) as xmin offset 0) now
+_UNTIL = f"select coalesce($6::text::xid8, {horizon('router')}) as until offset 0"
+_STANDING = f"""
+select now.until::text as until, c.* from ({_UNTIL}) now
 left join lateral (
     select found.* from unnest($2::text[]) s (state) cross join lateral (
         select deadline, case_id, body from router.cases
         where platform = $1 and is_open and state = s.state and (deadline, case_id) > ($3, $4)
-            and placed < coalesce($6::text::xid8, now.xmin)
+            and placed < now.until
         order by deadline, case_id limit $5) found
     order by deadline, case_id limit $5) c on true
-order by c.deadline, c.case_id"""
-_FRESH = """
-select now.xmin::text as until, c.* from (select pg_snapshot_xmin(pg_current_snapshot()) as xmin offset 0) now
+order by c.deadline, c.case_id"""  # noqa: S608
+_FRESH = f"""
+select now.until::text as until, c.* from ({_UNTIL}) now
 left join lateral (
     select deadline, case_id, body from (
         select * from router.cases where platform = $1 and is_open and placed >= $7::text::xid8
-            and placed < coalesce($6::text::xid8, now.xmin) offset 0) new
+            and placed < now.until offset 0) new
     where state = any($2) and (deadline, case_id) > ($3, $4) order by deadline, case_id limit $5) c on true
-order by c.deadline, c.case_id"""
+order by c.deadline, c.case_id"""  # noqa: S608
 
 
 async def worklist(database: Database, platform: str, states: Sequence[str], sweep: Sweep, limit: int) -> Worklist:
     """The next page of a platform's sweep.
 
-    A sweep takes the cases of every transaction older than any that may still commit (`pg_snapshot_xmin`); the next one
+    A sweep takes the cases of every transaction older than any writer that may still commit (`horizon`); the next one
     begins there. So no case is passed, although deadlines of later cases may be earlier.
     """
     until = str(sweep.until) if sweep.until is not None else None
@@ -75,7 +77,7 @@ async def worklist(database: Database, platform: str, states: Sequence[str], swe
         rows = await database.fetch(_FRESH, *given, str(sweep.since))
     else:
         rows = await database.fetch(_STANDING, *given)
-    end = sweep.until if sweep.until is not None else int(rows[0]["until"])
+    end = int(rows[0]["until"])
     found = [row for row in rows if row["case_id"] is not None]
     if len(found) < limit:
         return Worklist(_cases(found), Sweep(since=end))

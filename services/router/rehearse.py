@@ -41,8 +41,7 @@ def main() -> int:
 async def _rehearse(city: City, since: date) -> int:
     begin = datetime.combine(since, time(), UTC) - city.calendar.utc_offset
     seen, elsewhere, limits = 0, Counter[tuple[str, str]](), 0
-    async with opened("rehearse") as connection:
-        await connection.execute("set transaction isolation level repeatable read, read only")
+    async with opened("rehearse", reading=True) as connection:
         async for events in all_events(connection, CASES_AT_ONCE, begin):
             for found in _all(events, city):
                 seen += 1

@@ -6,6 +6,7 @@ import pytest
 
 from schemas.ids import dedup_key_of
 from services.notifier.http_feed import MOST_WAITING
+from tests.foreign import foreign_transactions
 from tests.notifier.conftest import (
     CENTRE,
     FENHE,
@@ -101,6 +102,17 @@ async def test_a_row_that_commits_late_is_never_behind_a_cursor_given_out(notifi
 
     assert ([], after) == meanwhile
     assert ["u-2", "u-3"] == (await page(notifier, after))[0]
+    assert ["u-1", "u-2", "u-3"] == await whole(notifier, 1)
+
+
+async def test_the_feed_does_not_wait_for_a_transaction_that_writes_nothing_of_it(
+    notifier: Notifier, database_url: str, postgres: str
+) -> None:
+    async with foreign_transactions(database_url, postgres):
+        for n in (1, 2, 3):
+            await filed(notifier, n)
+            await notifier.feed(n)
+
     assert ["u-1", "u-2", "u-3"] == await whole(notifier, 1)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from schemas.ids import case_id_of
 from services.router.act import Ask, Door, act
 from services.router.commands import Return
+from tests.foreign import foreign_transactions
 from tests.router.desk import BLOCKED_DRAIN, another, brought_to, case_of, later, report_id, reported
 from tests.router.http import CENTRE, DRAINS, STRANGER, WORKLIST, YINGZE, Caller, refusal
 
@@ -120,6 +121,19 @@ async def test_a_sweep_goes_through_everything_once_while_more_urgent_cases_come
     assert sorted(of(*range(7))) == sorted(seen)
     assert sorted(of(*range(100, number))) == sorted(following)
     assert [] == after
+
+
+async def test_the_worklist_does_not_wait_for_a_transaction_that_writes_nothing_of_it(
+    door: Door, call: Caller, database_url: str, postgres: str
+) -> None:
+    cursor, seen = "", []
+    async with foreign_transactions(database_url, postgres):
+        for number in (1, 2, 3):
+            await reported(door, number, category=HOURS_2)
+            items, cursor = await page(call, cursor)
+            seen.append(items)
+
+    assert [of(1), of(2), of(3)] == seen
 
 
 async def test_the_next_sweep_has_what_came_again_by_a_return_or_a_rework(door: Door, call: Caller) -> None:
