@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from chassis.postgres.horizon import WRITERS
 from chassis.postgres.pool import Database, Unavailable
 from stack.processes import free_port
 
@@ -197,3 +198,31 @@ async def test_a_session_can_be_found_by_name_and_is_bounded(database_url: str) 
     await database.close()
 
     assert ["pool-named", "15s", "30s", "UTC"] == told
+
+
+async def test_a_transaction_that_is_cancelled_while_it_begins_leaves_no_connection_in_the_middle_of_one(
+    database_url: str,
+) -> None:
+    database, other = Database(database_url, "pool-test", size=1), await asyncpg.connect(database_url)
+    await database.open()
+    waits = "select true from pg_locks where locktype = 'advisory' and classid = $1 and not granted"
+
+    async def begin() -> None:
+        async with database.transaction():
+            raise AssertionError("must not begin")
+
+    async with other.transaction():
+        await other.execute(f"select pg_advisory_xact_lock({WRITERS}, hashtext(current_user))")
+        beginning = asyncio.create_task(begin())
+        while not await other.fetchval(waits, WRITERS):
+            await asyncio.sleep(0)
+        beginning.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await beginning
+    states = await other.fetch("select state from pg_stat_activity where application_name = 'pool-test'")
+    async with database.connection() as connection:
+        inside = connection.is_in_transaction()
+    await database.close()
+    await other.close()
+
+    assert (False, []) == (inside, [row["state"] for row in states if "transaction" in (row["state"] or "")])
