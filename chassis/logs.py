@@ -18,7 +18,7 @@ log: FilteringBoundLogger = structlog.get_logger()
 
 _SECRET = re.compile(r"phone|contact|secret|authorization|password|api_?key|token|email", re.IGNORECASE)
 _PHONE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
-_KEY = re.compile(r"\b(ssp_[a-z]+_|whsec_)[A-Za-z0-9_\-+/=]{8,}")
+_KEY = re.compile(r"\b(ssp_[a-z]{1,32}_|whsec_)[A-Za-z0-9_\-+/=]{8,}")
 
 
 class _Lines:

@@ -14,6 +14,10 @@ from chassis.logs import log
 from chassis.postgres.pool import Unavailable
 
 TYPES = "https://suishoupai.example/problems/"
+MAX_ERRORS = 100
+"""How many fields at fault one answer names."""
+MAX_FIELD = 200
+"""How many characters of a field's name an answer repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,26 @@ def answer(problem: Problem) -> Response:
         "status": problem.status,
         "reason": problem.reason,
         "detail": problem.detail,
-        "errors": [{"field": e.field, "reason": e.reason, "detail": e.detail} for e in problem.errors],
+        "errors": [
+            {"field": _repeated(e.field), "reason": e.reason, "detail": e.detail} for e in problem.errors[:MAX_ERRORS]
+        ],
         **problem.extra,
     }
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps(body), problem.status, headers, media_type="application/problem+json")
+
+
+def path_of(parts: Sequence[int | str]) -> str:
+    """`items[3].text` from the parts of a path; `body` for none."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return path.removeprefix(".") or "body"
+
+
+def _repeated(field: str) -> str:
+    """A field's name as it may be sent back: not endless, and encodable."""
+    return field[:MAX_FIELD].encode("utf-8", "replace").decode()
 
 
 def answer_to(why: Exception, path: str) -> Response:

@@ -9,7 +9,7 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LONGEST_URL = 2000
 PORTS = frozenset({443, 8443})
-_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _TEXT = re.compile(r"[\x21-\x7e]+")
 _BARRED = tuple(
     ipaddress.ip_network(network)

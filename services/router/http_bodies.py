@@ -1,6 +1,6 @@
 """Bodies of acts: strict, without control characters, every unfit field named; and their OpenAPI page; and answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chassis.http.bodies import barred_characters, read_json
 from chassis.http.direct import schema_of
-from chassis.http.problems import FieldError, Problem
+from chassis.http.problems import FieldError, Problem, path_of
 
 MOST_BYTES = 256 * 1024
 MOST_AT_ONCE = 100
@@ -47,12 +47,12 @@ async def read_body(request: Request, model: type[B]) -> B:
     except ValidationError as why:
         errors = [
             FieldError(path_of(e["loc"]), _REASONS.get(e["type"], "unfit"), e["msg"])
-            for e in why.errors(include_url=False)
+            for e in why.errors(include_url=False, include_input=False)
         ]
         raise Problem(422, "unfit_body", "The body does not fit.", errors=errors) from why
-    for field, text in _texts("", value):
-        if barred_characters(text):
-            raise Problem(422, "control_characters", "Control and direction characters are refused.", field=field)
+    path: list[int | str] = []
+    if any(barred_characters(text) for text in _texts(value, path)):
+        raise Problem(422, "control_characters", "Control and direction characters are refused.", field=path_of(path))
     return body
 
 
@@ -61,19 +61,12 @@ def as_json(body: object) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")
 
 
-def path_of(parts: Sequence[int | str]) -> str:
-    """`items[3].text` from the parts of a path."""
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path or "body"
-
-
-def _texts(path: str, value: Any) -> list[tuple[str, str]]:
+def _texts(value: Any, path: list[int | str]) -> Iterator[str]:
+    """Every text in a JSON value, in order; `path` is where the latest stands."""
     if isinstance(value, str):
-        return [(path or "body", value)]
-    if isinstance(value, dict):
-        return [found for name, v in value.items() for found in _texts(f"{path}.{name}".lstrip("."), v)]
-    if isinstance(value, list):
-        return [found for n, v in enumerate(value) for found in _texts(f"{path}[{n}]", v)]
-    return []
+        yield value
+    inside: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, part in inside:
+        path.append(step)
+        yield from _texts(part, path)
+        path.pop()

@@ -85,6 +85,15 @@ async def test_the_field_at_fault_is_named(http: httpx.AsyncClient, thrown: list
     ]
 
 
+async def test_a_field_that_cannot_be_sent_back_as_it_came_is_told_as_far_as_it_can_be(
+    http: httpx.AsyncClient, thrown: list[Exception]
+) -> None:
+    thrown.append(Problem(422, "unfit", "No.", errors=[FieldError("\ud83d" + "x" * 5000, "unfit", "No.")] * 5000))
+    errors = told(await http.get("/throw"))["errors"]
+
+    assert (100, "?" + "x" * 199) == (len(errors), errors[0]["field"])
+
+
 async def test_several_fields_at_fault_are_all_named(http: httpx.AsyncClient, thrown: list[Exception]) -> None:
     errors = [FieldError("text", "too_long", "At most 500."), FieldError("place.lat", "missing", "Is missing.")]
     thrown.append(Problem(422, "unfit", "See errors.", errors=errors, extra={"report_id": "r-1"}))
