@@ -13,7 +13,8 @@ _FOR_EVER = date.max
 
 
 def read_calendar(folder: Path, utc_offset: timedelta) -> WorkingCalendar:
-    """The calendar. `PackError` for hours that overlap, a season without hours, days that end before they begin."""
+    """The calendar. `PackError` for hours that overlap, a season without hours, days that end before they begin, and a
+    day that two rows of `holiday` or `workday` name."""
     rows = read_table(folder / "calendar.csv", DayRow)
     for row in rows:
         if row.last is not None and row.last < row.first:
@@ -22,18 +23,27 @@ def read_calendar(folder: Path, utc_offset: timedelta) -> WorkingCalendar:
     if not periods:
         raise PackError("calendar.csv: has no period")
     _bar_overlap(periods)
-    overrides = {
-        row.first + timedelta(days=n): row.kind == "workday"
-        for row in rows
-        if row.kind in ("holiday", "workday")
-        for n in range(((row.last or row.first) - row.first).days + 1)
-    }
+    overrides = _named_days(rows)
     seasons = [_season(row) for row in rows if _is(row, "season")]
     return WorkingCalendar([period for _, period in periods], overrides, utc_offset, seasons)
 
 
 def _is(row: DayRow, kind: str) -> bool:
     return row.kind == kind
+
+
+def _named_days(rows: Sequence[DayRow]) -> dict[date, bool]:
+    """Each day that the table names, and whether people work on it."""
+    named: dict[date, DayRow] = {}
+    for row in rows:
+        if row.kind not in ("holiday", "workday"):
+            continue
+        for n in range(((row.last or row.first) - row.first).days + 1):
+            day = row.first + timedelta(days=n)
+            if day in named:
+                raise row.wrong("calendar.csv", f"{day} is named already in line {named[day].line}; name it once")
+            named[day] = row
+    return {day: row.kind == "workday" for day, row in named.items()}
 
 
 def _season(row: DayRow) -> Season:

@@ -1,8 +1,9 @@
 """Deadlines on four clocks over a working calendar (process.md section 2). Pure; `now` is always an argument.
 
-A day's status comes from the city's own table first, then from the library of public holidays, then from the plain
-week, and is then provisional. Working time is counted along one axis: seconds worked since the first day; a deadline
-is a point on it, found by bisection, so that no loop walks over nights and holidays.
+A day's status comes from the city's own table first, then from the year's published calendar. As long as a year has
+none, the statutory holidays and the plain week decide, and the status is provisional. Working time is counted along one
+axis: seconds worked since the first day; a deadline is a point on it, found by bisection, so that no loop walks over
+nights and holidays.
 """
 
 import hashlib
@@ -11,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-import chinese_calendar
-
 from schemas.case_event import ClockKind
+from services.router.working_days import is_working_day
 
 _CONTINUOUS = {"urgent_hour": 3_600, "natural_day": 86_400}
 _WORKING = {"work_hour": 3_600, "work_day": 8 * 3_600}
@@ -65,16 +65,6 @@ class Season:
         begins, ends, today = (self.first.month, self.first.day), (self.last.month, self.last.day), (day.month, day.day)
         within = begins <= today <= ends if begins <= ends else today >= begins or today <= ends
         return within and day >= self.first
-
-
-def is_working_day(day: date, overrides: Mapping[date, bool]) -> tuple[bool, bool]:
-    """Whether people work on `day`, and whether that is provisional because no calendar of its year is known."""
-    if day in overrides:
-        return overrides[day], False
-    try:
-        return bool(chinese_calendar.is_workday(day)), False  # type: ignore[no-untyped-call]
-    except RuntimeError:  # what the library raises outside the years it knows
-        return day.weekday() < 5, True
 
 
 @dataclass(slots=True)

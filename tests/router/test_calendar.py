@@ -93,7 +93,7 @@ TABLES: Sequence[tuple[str, list[str], Sequence[Line]]] = [
     ("a Saturday that is worked", ["workday,2026-11-28,,,"], [
         ("Friday 2026-11-27", "17:00", A_DAY, "Saturday 2026-11-28", "17:00"),
     ]),
-    ("days off, of which one is worked after all", ["holiday,2026-11-30,2026-12-02,,", "workday,2026-12-01,,,"], [
+    ("days off with a working day between them", ["holiday,2026-11-30,,,", "holiday,2026-12-02,,,"], [
         ("Friday 2026-11-27", "17:00", A_DAY, "Tuesday 2026-12-01", "17:00"),
         ("Friday 2026-11-27", "17:00", Clock("work_day", 2), "Thursday 2026-12-03", "17:00"),
         ("Friday 2026-11-27", "17:00", Clock("natural_day", 4), "Tuesday 2026-12-01", "17:00"),
@@ -138,6 +138,11 @@ def test_hours_may_change_for_good(tmp_path: Path) -> None:
         ([MORNING, "period,2026-01-01,,,"], 3, "value must be like 08:00-12:00"),
         ([MORNING, "feast,2026-01-01,,,"], 3, "kind"),
         ([MORNING, "holiday,2026-02-30,,,"], 3, "first"),
+        ([MORNING, "holiday,2026-10-01,,,", "workday,2026-10-01,,,"], 4, "2026-10-01 is named already in line 3"),
+        ([MORNING, "workday,2026-10-01,,,", "holiday,2026-10-01,,,"], 4, "2026-10-01 is named already in line 3"),
+        ([MORNING, "holiday,2026-10-01,2026-10-08,,", AFTERNOON, "workday,2026-10-08,,,"], 5, "2026-10-08 is named"),
+        ([MORNING, "holiday,2026-10-01,2026-10-03,,", "holiday,2026-10-03,2026-10-04,,"], 4, "2026-10-03 is named"),
+        ([MORNING, "holiday,2026-10-01,,,", "holiday,2026-10-01,,,"], 4, "2026-10-01 is named already in line 3"),
         ([MORNING, "holiday,2026-02-03,,"], 3, "4 cells, must be 5"),
     ],
 )  # fmt: skip
@@ -232,25 +237,25 @@ def other_city(days: dict[date, bool]) -> City:
     return replace(CITY, calendar=WorkingCalendar(CITY.calendar.periods, known))
 
 
-NEW_YEAR = {date(2027, 1, 1) + timedelta(days=n): n >= 3 for n in range(8)}
-"""Friday to Sunday off, Monday to Friday worked."""
+NEW_YEAR = {date(2027, 1, 1) + timedelta(days=n): n >= 4 for n in range(8)}
+"""Friday to Monday off, the rest of the week worked. Without a notice only Friday is a holiday."""
 LATER = other_city(NEW_YEAR)
 THURSDAY_1000, THURSDAY_1700 = (on(day("Thursday 2026-12-31"), hour) for hour in ("10:00", "17:00"))
 THURSDAY_2330 = on(day("Thursday 2026-12-31"), "23:30")
-FRIDAY_0900, FRIDAY_1700 = (on(day("Friday 2027-01-01"), hour) for hour in ("09:00", "17:00"))
+FRIDAY_0900 = on(day("Friday 2027-01-01"), "09:00")
 MONDAY_0900, MONDAY_1100, MONDAY_1700 = (on(day("Monday 2027-01-04"), hour) for hour in ("09:00", "11:00", "17:00"))
-TUESDAY_1700 = on(day("Tuesday 2027-01-05"), "17:00")
+TUESDAY_0900, TUESDAY_1100, TUESDAY_1700 = (on(day("Tuesday 2027-01-05"), hour) for hour in ("09:00", "11:00", "17:00"))
+WEDNESDAY_1700 = on(day("Wednesday 2027-01-06"), "17:00")
 
 
 RESCHEDULED: Sequence[tuple[str, Case, datetime, datetime, datetime, datetime]] = [
     # name, case; accept_by and deadline before; both after
-    ("a day's work", dispatched(WORK_DAY, THURSDAY_1700), FRIDAY_0900, FRIDAY_1700, MONDAY_0900, MONDAY_1700),
-    ("some hours' work", dispatched(WORK_HOURS, THURSDAY_1700), FRIDAY_0900, on(day("Friday 2027-01-01"), "11:00"),
-     MONDAY_0900, MONDAY_1100),
-    ("accepted: it need not be accepted again", accepted(WORK_DAY, THURSDAY_1700), FRIDAY_0900, FRIDAY_1700,
-     FRIDAY_0900, MONDAY_1700),
+    ("a day's work", dispatched(WORK_DAY, THURSDAY_1700), MONDAY_0900, MONDAY_1700, TUESDAY_0900, TUESDAY_1700),
+    ("some hours' work", dispatched(WORK_HOURS, THURSDAY_1700), MONDAY_0900, MONDAY_1100, TUESDAY_0900, TUESDAY_1100),
+    ("accepted: it need not be accepted again", accepted(WORK_DAY, THURSDAY_1700), MONDAY_0900, MONDAY_1700,
+     MONDAY_0900, TUESDAY_1700),
     ("extended: both limits run on the new calendar", extended(accepted(WORK_DAY, THURSDAY_1700), THURSDAY_1700),
-     FRIDAY_0900, MONDAY_1700, FRIDAY_0900, TUESDAY_1700),
+     MONDAY_0900, TUESDAY_1700, MONDAY_0900, WEDNESDAY_1700),
 ]  # fmt: skip
 
 
@@ -295,15 +300,15 @@ def test_a_clock_that_stood_still_runs_on_by_the_new_calendar() -> None:
     case = paused(accepted(WORK_DAY, THURSDAY_1000), THURSDAY_1700, MONDAY_0900)
     seven_hours_later = after(case, Resume(CENTRE), FRIDAY_0900, LATER)
 
-    assert on(day("Monday 2027-01-04"), "11:00") == seven_hours_later.deadline
+    assert TUESDAY_1100 == seven_hours_later.deadline
 
 
 def test_the_timers_follow_the_new_calendar() -> None:
     case = dispatched(WORK_DAY, THURSDAY_1700)
     moved = after(case, Reschedule(), THURSDAY_2330, LATER)
 
-    assert on(day("Friday 2027-01-01"), "15:24") == timers(case)["handle"].at
-    assert on(day("Monday 2027-01-04"), "15:24") == timers(moved, LATER)["handle"].at
+    assert on(day("Monday 2027-01-04"), "15:24") == timers(case)["handle"].at
+    assert on(day("Tuesday 2027-01-05"), "15:24") == timers(moved, LATER)["handle"].at
 
 
 def test_the_break_of_2020_that_was_lengthened_while_it_ran_moves_what_was_due_after_it() -> None:

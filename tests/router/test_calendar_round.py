@@ -164,10 +164,10 @@ async def test_deadlines_beyond_the_published_calendar_are_counted_until_it_is_p
     before = await deadlines(call, 1, 2)
     await follow_until(door, 1)
     days = [date(2027, 1, 1) + timedelta(days=n) for n in range(31)]
-    await follow_until(in_a_city_with(door, {day: day.weekday() < 5 and day.day > 3 for day in days}), 0)
+    await follow_until(in_a_city_with(door, {day: day.weekday() < 5 and day.day > 4 for day in days}), 0)
 
     assert (1, [False, True]) == (counted, provisional)
     assert ([case_of(2)], 0) == (await rescheduled(door), await ledger_calendar.provisional(door.database))
-    # New Year's Day is a holiday now; without a calendar it was a plain Friday.
-    assert [before[0], "2027-01-07T17:00:00+08:00"] == await deadlines(call, 1, 2)
-    assert "2027-01-06T17:00:00+08:00" == before[1]
+    # Without a notice New Year's Day is a holiday by law; the notice makes the Monday after it a day off as well.
+    assert [before[0], "2027-01-08T17:00:00+08:00"] == await deadlines(call, 1, 2)
+    assert "2027-01-07T17:00:00+08:00" == before[1]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.case_event import ClockKind
 from services.router.city import City
 from services.router.clocks import Clock, Period, WorkingCalendar
+from services.router.working_days import is_working_day, statutory_holidays
 from tests.router.conftest import CITY, SHANGHAI
 from tests.router.kernel import FRIDAY, MONDAY, SATURDAY, SUNDAY, on
 
@@ -37,7 +38,9 @@ KINDS: list[ClockKind] = [*WORKING, "urgent_hour", "natural_day"]
         (on(FRIDAY, "12:30"), "work_hour", 0, on(FRIDAY, "12:30")),
         (datetime(2020, 9, 30, 17, tzinfo=SHANGHAI), "work_day", 1, datetime(2020, 10, 9, 17, tzinfo=SHANGHAI)),
         (datetime(2020, 9, 26, 9, tzinfo=SHANGHAI), "work_hour", 1, datetime(2020, 9, 27, 9, tzinfo=SHANGHAI)),
-        (datetime(2026, 12, 31, 17, tzinfo=SHANGHAI), "work_day", 1, datetime(2027, 1, 1, 17, tzinfo=SHANGHAI)),
+        (datetime(2026, 12, 31, 17, tzinfo=SHANGHAI), "work_day", 1, datetime(2027, 1, 4, 17, tzinfo=SHANGHAI)),
+        (datetime(2027, 2, 4, 17, tzinfo=SHANGHAI), "work_day", 1, datetime(2027, 2, 9, 17, tzinfo=SHANGHAI)),
+        (datetime(2027, 9, 14, 17, tzinfo=SHANGHAI), "work_hour", 2, datetime(2027, 9, 16, 9, tzinfo=SHANGHAI)),
     ],
 )
 def test_a_clock_runs_out_where_the_process_says(
@@ -82,13 +85,46 @@ def test_the_citys_own_table_goes_before_the_library() -> None:
     assert on(MONDAY, "24:30") == closed.deadline(on(FRIDAY, "23:30"), Clock("work_hour", 1))
 
 
+UNPUBLISHED = {
+    date(year, month, day)
+    for year, days in {
+        2027: "1/1 2/5 2/6 2/7 2/8 4/5 5/1 5/2 6/9 9/15 10/1 10/2 10/3",
+        2028: "1/1 1/25 1/26 1/27 1/28 4/4 5/1 5/2 5/28 10/1 10/2 10/3",
+        2029: "1/1 2/12 2/13 2/14 2/15 4/4 5/1 5/2 6/16 9/22 10/1 10/2 10/3",
+    }.items()
+    for month, day in (map(int, text.split("/")) for text in days.split())
+}
+"""The statutory holidays, taken by hand from the perpetual calendar: New Year's Eve to the third day of the first lunar
+month, Qingming, the fifth of the fifth, the fifteenth of the eighth."""
+
+
 @cache
 def is_open_on(day: date) -> bool:
-    """Looked up plainly: the library if it knows the year, else Monday to Friday."""
+    """Looked up plainly: the published calendar, else Monday to Friday without the statutory holidays."""
     try:
         return bool(chinese_calendar.is_workday(day))  # type: ignore[no-untyped-call]
     except NotImplementedError:
-        return day.weekday() < 5
+        return day.weekday() < 5 and day not in UNPUBLISHED
+
+
+@pytest.mark.parametrize("year", [2027, 2028, 2029])
+def test_statutory_holidays_apply_without_a_notice_and_are_provisional(year: int) -> None:
+    days = [date(year, 1, 1) + timedelta(days=n) for n in range(365)]
+    found = {day: is_working_day(day, {}) for day in days}
+
+    assert {day for day in UNPUBLISHED if day.year == year} == statutory_holidays(year)
+    assert {day: (is_open_on(day), True) for day in days} == found
+
+
+@pytest.mark.parametrize("year", range(2008, 2027))
+def test_what_the_law_gives_was_free_in_every_published_year(year: int) -> None:
+    assert set() == {day for day in statutory_holidays(year) if is_working_day(day, {})[0]}
+
+
+def test_the_citys_table_goes_before_the_law() -> None:
+    new_year = date(2027, 1, 1)
+
+    assert ((False, True), (True, False)) == (is_working_day(new_year, {}), is_working_day(new_year, {new_year: True}))
 
 
 def is_open(at: datetime) -> bool:
