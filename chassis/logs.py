@@ -1,8 +1,10 @@
 """Structured logs: one JSON object a line on standard output, UTC, with secrets and phone numbers blacked out.
 
 Our own lines go straight to the stream; those of libraries come from the standard library's logging to the same place.
+Lines that are repeated are bounded (`log_repeats.py`).
 """
 
+import atexit
 import logging
 import re
 import sys
@@ -13,6 +15,8 @@ from typing import Any, BinaryIO
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from chassis.log_repeats import Repeats, kind_of_event, kind_of_record
 
 log: FilteringBoundLogger = structlog.get_logger()
 
@@ -26,6 +30,7 @@ class _Lines:
 
     service = ""
     out: BinaryIO = sys.stdout.buffer
+    repeats: Repeats
 
     def msg(self, line: bytes) -> None:
         self.out.write(line + b"\n")
@@ -37,14 +42,33 @@ class _Lines:
 _LINES = _Lines()
 
 
+def _write(level: str, event: EventDict) -> None:
+    for process in _FORM:
+        event = process(None, level, event)
+    _LINES.msg(event)  # type: ignore[arg-type]  # the last processor made bytes of it
+
+
+_LINES.repeats = Repeats(_write)
+
+
 class _FromLibraries(logging.Handler):
     """Gives what libraries say the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
         event: EventDict = {"event": record.getMessage(), "logger": record.name, "exc_info": record.exc_info}
-        for process in _PROCESSORS:
-            event = process(None, record.levelname.lower(), event)
-        _LINES.msg(event)  # type: ignore[arg-type]  # the last processor made bytes of it
+        level = record.levelname.lower()
+        if _LINES.repeats.admits(kind_of_record(record), level, event, record.name):
+            _write(level, event)
+
+
+def _tell_of_the_rest() -> None:
+    _LINES.repeats.tell(everything=True)
+
+
+def _without_repeats(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
+    if level in _BOUNDED and not _LINES.repeats.admits(kind_of_event(level, event), level, event):
+        raise structlog.DropEvent
+    return event
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -76,7 +100,9 @@ def _as_bytes(_: WrappedLogger, __: str, event: EventDict) -> bytes:
     return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
 
 
-_PROCESSORS: list[Any] = [
+_BOUNDED = ("warning", "error", "critical", "exception")
+"""Levels of ours that an outage can repeat without end; what is told as `info` happened once."""
+_FORM: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.format_exc_info,
     redact,
@@ -89,13 +115,15 @@ _PROCESSORS: list[Any] = [
 
 def configure(service: str, level: str = "INFO", out: BinaryIO | None = None) -> None:
     """Makes every line of this process JSON, the libraries' included, with its `service`. `out`: standard output."""
-    _LINES.service, _LINES.out = service, out or sys.stdout.buffer
+    _LINES.service, _LINES.out, _LINES.repeats = service, out or sys.stdout.buffer, Repeats(_write)
     structlog.configure(
-        processors=_PROCESSORS,
+        processors=[_without_repeats, *_FORM],
         logger_factory=lambda *_: _LINES,
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_FromLibraries()], level=level, force=True)
+    atexit.unregister(_tell_of_the_rest)
+    atexit.register(_tell_of_the_rest)
     for noisy in ("aiokafka", "faststream", "uvicorn.access", "uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
