@@ -28,7 +28,9 @@ class ReportReceived(Event):
     """A report was taken at the door. Text is masked; contact and original words travel sealed or not at all.
 
     `body_digest` is the SHA-256 of the citizen's body as understood, so that the same idempotency key with other
-    words is seen. `findings` empty means that the report may be shown in public; it is filed either way.
+    words is seen. `request_digest` knows each photo by its bytes instead of its `media_id`, so that sending a photo
+    again makes no other request; it is empty in events of the version before. `findings` empty means that the report
+    may be shown in public; it is filed either way.
     """
 
     kind: ClassVar[str] = "report.received"
@@ -44,6 +46,7 @@ class ReportReceived(Event):
     contact: Sealed | None = None
     original_text: Sealed | None = None
     body_digest: str
+    request_digest: str = ""
     city_version: str
 
 
@@ -55,6 +58,8 @@ class ReportDisputed(Event):
     app: str
     text: str
     media: tuple[Photo, ...] = ()
+    request_digest: str = ""
+    """As of `ReportReceived`."""
 
 
 class ReportRated(Event):
@@ -65,6 +70,8 @@ class ReportRated(Event):
     app: str
     stars: int = Field(ge=1, le=5)
     text: str = ""
+    request_digest: str = ""
+    """As of `ReportReceived`."""
 
 
 ReportEvent = ReportReceived | ReportDisputed | ReportRated

@@ -23,8 +23,8 @@ from schemas.topics import REPORTS
 from services.router import ledger_answers, ledger_reports
 from services.router.act import Ask, Door, Outcome, act
 from services.router.commands import Dispute, Join, Open, Rate, Refusal
-from services.router.ledger_answers import Told
-from services.router.ledger_reports import Spot
+from services.router.ledger_answers import StoredAnswer, Told
+from services.router.ledger_reports import Known, Spot
 from services.router.opening import why_held
 from services.router.same_problem import Candidate, cells_of, locks_of, same_problem
 
@@ -73,16 +73,15 @@ async def on_report_received(
 ) -> list[Aside]:
     """Opens or joins a case for each report that is new."""
     known = await ledger_reports.known(connection, [event.report_id for _, event in received])
-    digests = {report_id: digest for report_id, (_, digest) in known.items()}
     fresh: list[ReportReceived] = []
     asides = []
     for record, event in received:
-        digest = digests.setdefault(event.report_id, event.body_digest)
-        if digest != event.body_digest:
-            asides.append(Aside(record, "idempotency_conflict", "the same report with other words came before"))
-        elif event.report_id not in known:
-            known[event.report_id] = (event.report_id, digest)
+        before = known.get(event.report_id)
+        if before is None:
+            known[event.report_id] = _known(event, case_id_of(event.report_id))
             fresh.append(event)
+        elif not before.is_of(event.body_digest, event.request_digest):
+            asides.append(Aside(record, "idempotency_conflict", "the same report with other words came before"))
     if fresh:
         await _take(connection, door, fresh)
     return asides
@@ -94,13 +93,17 @@ async def _take(connection: Connection, door: Door, fresh: Sequence[ReportReceiv
 
     def taken(outcomes: Sequence[Outcome]) -> Sequence[Write]:
         settled = [pair for pair, o in zip(zip(fresh, asks, strict=True), outcomes, strict=True) if not _refused(o)]
-        return ledger_reports.remember([(event.report_id, ask.case_id, event.body_digest) for event, ask in settled])
+        return ledger_reports.remember({event.report_id: _known(event, ask.case_id) for event, ask in settled})
 
     outcomes = await act(connection, door, asks, at, also=taken)
     late = [event for event, outcome in zip(fresh, outcomes, strict=True) if _refused(outcome)]
     if late:  # the case to join was closed between the look and the lock: a new problem after all
-        rows = [(event.report_id, case_id_of(event.report_id), event.body_digest) for event in late]
+        rows = {event.report_id: _known(event, case_id_of(event.report_id)) for event in late}
         await act(connection, door, [_opening(e) for e in late], at, also=lambda _: ledger_reports.remember(rows))
+
+
+def _known(event: ReportReceived, case_id: UUID) -> Known:
+    return Known(case_id, event.body_digest, event.request_digest)
 
 
 def _refused(outcome: Outcome) -> bool:
@@ -175,8 +178,8 @@ async def on_feedback(
     key = str(envelope.event_id)
     if await ledger_answers.find(connection, GROUP, [key]):
         return True
-    ask = Ask(known[event.report_id][0], _feedback(event))
-    done = ledger_answers.store(GROUP, [(key, b"", Told(202, b""))])
+    ask = Ask(known[event.report_id].case_id, _feedback(event))
+    done = ledger_answers.store(GROUP, {key: StoredAnswer(Told(202, b""))})
     await act(connection, door, [ask], door.now(), also=lambda _: done)
     return True
 

@@ -1,6 +1,5 @@
 """How an act comes in by HTTP: who, once, on what; and how its answer goes out, the same each time it is asked."""
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from chassis.http import problems
 from chassis.http.problems import Problem
 from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write
-from services.router import ledger, ledger_answers
+from services.router import ledger
 from services.router.act import Ask, Door, Outcome, act
 from services.router.case_answer import case_answer
 from services.router.commands import PlatformAct, Refusal
+from services.router.http_keys import Keyed, answered_before, keeping, key_reused
 from services.router.ledger_answers import Told
 
 T = TypeVar("T")
@@ -47,21 +47,14 @@ _DETAILS = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One act as a client asked for it: its key (in full), a digest of the request, and the command."""
+    """One act as a client asked for it: its key with the digests of the request, and the command."""
 
-    key: str
-    digest: bytes
+    keyed: Keyed
     ask: Ask
 
-
-def key_of(request: Request) -> str:
-    """The Idempotency-Key: 1 to 255 printable ASCII characters; 400 otherwise."""
-    key: str = request.headers.get("idempotency-key", "")
-    if not key:
-        raise Problem(400, "idempotency_key_missing", "Send an Idempotency-Key of your own.", field="Idempotency-Key")
-    if len(key) > 255 or not (key.isascii() and key.isprintable()):
-        raise Problem(400, "idempotency_key_unfit", "1 to 255 printable ASCII characters.", field="Idempotency-Key")
-    return key
+    @property
+    def key(self) -> str:
+        return self.keyed.key
 
 
 def seen_of(request: Request, generation: int | None) -> int | None:
@@ -77,11 +70,6 @@ def seen_of(request: Request, generation: int | None) -> int | None:
     return int(found[1])
 
 
-def digest_of(*parts: str) -> bytes:
-    """What tells two requests under the same key apart."""
-    return hashlib.sha256("\n".join(parts).encode()).digest()
-
-
 def case_id_from(text: str) -> UUID:
     """The id in a path; what is none is a case that does not exist."""
     try:
@@ -95,9 +83,12 @@ def unknown_case(field: str = "case_id") -> Problem:
     return Problem(404, "unknown_case", "There is no such case for you.", field=field)
 
 
-async def act_once(door: Door, client: str, asked: Sequence[Asked]) -> list[Told]:
-    """Acts and remembers each answer with its key in one transaction; a key seen before gets the same answer again."""
-    return await committed(door, lambda connection: _told(connection, door, client, asked))
+async def act_once(door: Door, client: str, asked: Sequence[Asked], whole: Keyed | None = None) -> list[Told]:
+    """Acts and remembers each answer with its key in one transaction; a key seen before gets the same answer again.
+
+    `whole` is the request of which `asked` are the items.
+    """
+    return await committed(door, lambda connection: _told(connection, door, client, asked, whole))
 
 
 async def committed(door: Door, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -106,20 +97,23 @@ async def committed(door: Door, work: Callable[[Connection], Awaitable[T]]) -> T
         async with door.database.transaction() as connection:
             done = await work(connection)
     except asyncpg.UniqueViolationError as why:  # the same key was used at the same moment for another case
-        raise _reused() from why
+        raise key_reused() from why
     faults.reach("router.answered")
     return done
 
 
-async def _told(connection: Connection, door: Door, client: str, asked: Sequence[Asked]) -> list[Told]:
+async def _told(
+    connection: Connection, door: Door, client: str, asked: Sequence[Asked], whole: Keyed | None
+) -> list[Told]:
     # The lock comes before the look for answers, so that a twin of this call ends first.
     kept = await ledger.lock(connection, list({a.ask.case_id for a in asked}), _holder(asked))
-    answers = await answered_before(connection, client, asked)
+    answers = await answered_before(connection, client, [*(a.keyed for a in asked), *([whole] if whole else [])])
     new = [a for a in asked if a.key not in answers]
+    marker = whole if whole is not None and whole.key not in answers else None
 
     def worth_keeping(outcomes: Sequence[Outcome]) -> Sequence[Write]:
         answers.update((a.key, tell(outcome, door)) for a, outcome in zip(new, outcomes, strict=True))
-        return keeping(client, new, answers)
+        return keeping(client, [a.keyed for a in new], answers, marker)
 
     if new:
         await act(connection, door, [a.ask for a in new], door.now(), kept, worth_keeping)
@@ -129,20 +123,6 @@ async def _told(connection: Connection, door: Door, client: str, asked: Sequence
 def _holder(asked: Sequence[Asked]) -> str | None:
     """The platform that asks; None if it is the centre, which may know every case."""
     return next((a.ask.command.platform for a in asked if isinstance(a.ask.command, PlatformAct)), None)
-
-
-async def answered_before(connection: Connection, client: str, asked: Sequence[Asked]) -> dict[str, Told]:
-    """What these keys were told before; `Problem` 422 if one of them was used for another request."""
-    stored = await ledger_answers.find(connection, client, [a.key for a in asked])
-    if any(a.key in stored and stored[a.key].digest != a.digest for a in asked):
-        raise _reused()
-    return {key: answer.told for key, answer in stored.items()}
-
-
-def keeping(client: str, asked: Sequence[Asked], answers: dict[str, Told]) -> list[Write]:
-    """The answers to be remembered: all but 404."""
-    found = [(a.key, a.digest, answers[a.key]) for a in asked]
-    return ledger_answers.store(client, [answer for answer in found if answer[2].status != 404])
 
 
 def tell(outcome: Outcome, door: Door) -> Told:
@@ -172,7 +152,3 @@ def _problem(reason: str, outcome: Outcome) -> Problem:
         return Problem(412, reason, "The case has changed since you saw it.", field="If-Match", extra=now)
     field = "generation" if reason in ("older_generation", "generation_unknown") else None
     return Problem(409, reason, _DETAILS.get(reason, "The case does not allow this now."), field=field, extra=now)
-
-
-def _reused() -> Problem:
-    return Problem(422, "idempotency_key_reused", "This key was used for another request.", field="Idempotency-Key")

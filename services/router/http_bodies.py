@@ -41,7 +41,16 @@ def documented(model: type[Body], summary: str = "") -> dict[str, Any]:
 
 async def read_body(request: Request, model: type[B]) -> B:
     """The body as `model`, or a `Problem` that names every unfit field and why."""
-    value = await read_json(request, MOST_BYTES)
+    return fit(await read_said(request), model)
+
+
+async def read_said(request: Request) -> Any:
+    """The JSON value of an act's body. `Problem`: as `read_json`."""
+    return await read_json(request, MOST_BYTES)
+
+
+def fit(value: Any, model: type[B]) -> B:
+    """A JSON value as `model`, or a `Problem` that names every unfit field and why."""
     try:
         body = model.model_validate_json(orjson.dumps(value))
     except ValidationError as why:

@@ -153,12 +153,12 @@ def routes(door: Door) -> APIRouter:
     @api.post("/v1/review/file", openapi_extra=documented(Many[FileItem]))
     async def file_cases(request: Request) -> Response:
         """File up to 100 held cases; each item has its own answer."""
-        return await many(door, request, "centre", Many[FileItem], _command)
+        return await many(door, request, "centre", Many[FileItem], FileItem, _command)
 
     @api.post("/v1/review/decline", openapi_extra=documented(Many[DeclineItem]))
     async def decline_cases(request: Request) -> Response:
         """Decline up to 100 cases; each item has its own answer."""
-        return await many(door, request, "centre", Many[DeclineItem], _command)
+        return await many(door, request, "centre", Many[DeclineItem], DeclineItem, _command)
 
     return api
 

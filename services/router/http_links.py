@@ -20,9 +20,10 @@ from services.router.case import Case
 from services.router.case_answer import case_answer
 from services.router.commands import Join, Open, Refusal
 from services.router.commands_of_centre import Link, Unlink
-from services.router.http_acts import Asked, answered_before, case_id_from, committed, keeping, tell, unknown_case
+from services.router.http_acts import Asked, case_id_from, committed, tell, unknown_case
 from services.router.http_bodies import Body, Words, as_json
 from services.router.http_centre import Generation
+from services.router.http_keys import answered_before, keeping
 from services.router.http_once import add_act
 from services.router.ledger_answers import Told
 from services.router.ledger_events import events_under
@@ -104,7 +105,7 @@ async def _told(connection: Connection, door: Door, centre: str, asked: Asked) -
     command = asked.ask.command
     also = [command.linked_to] if isinstance(command, Link) else []
     kept = await ledger.lock(connection, list({asked.ask.case_id, *also}))
-    answers = await answered_before(connection, centre, [asked])
+    answers = await answered_before(connection, centre, [asked.keyed])
     if asked.key in answers:
         return answers[asked.key]
     if missing := [case_id for case_id in (asked.ask.case_id, *also) if case_id not in kept]:
@@ -116,7 +117,7 @@ async def _told(connection: Connection, door: Door, centre: str, asked: Asked) -
 
     def written(outcomes: Sequence[Outcome]) -> Sequence[Write]:
         answers[asked.key] = tell(outcomes[0], door)
-        return [*moves, *keeping(centre, [asked], answers)]
+        return [*moves, *keeping(centre, [asked.keyed], answers)]
 
     await act(connection, door, asks, at, kept, written)
     return answers[asked.key]

@@ -1,4 +1,8 @@
-"""One act or many by HTTP: read the body, make the commands, act once, answer."""
+"""One act or many by HTTP: read the body, make the commands, act once, answer.
+
+The idempotency key goes before every rule: a request that was answered once is answered the same, although by now its
+photos may be too old, its body unfit for a newer version, or its pack another one.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -8,12 +12,14 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from chassis.http.problems import Problem
+from chassis.http.problems import FieldError, Problem
 from services.router.act import Ask, Door
 from services.router.commands import Command
-from services.router.http_acts import Asked, act_once, case_id_from, digest_of, key_of, respond, seen_of
-from services.router.http_bodies import MOST_AT_ONCE, Body, as_json, documented, read_body
+from services.router.http_acts import Asked, act_once, case_id_from, respond, seen_of
+from services.router.http_bodies import MOST_AT_ONCE, Body, as_json, documented, fit, read_said
+from services.router.http_keys import Keyed, key_of, told_before
 from services.router.ledger_answers import Told
+from services.router.request_digests import Digests, digests_of, forms_of
 
 Make = Callable[[Door, str, Any, str], Command]
 """Door, client, body, and the path of the body's fields in the whole (`items[3].`), to the command."""
@@ -40,12 +46,18 @@ def add_act(
 
     async def act_on_case(request: Request, case_id: str) -> Response:
         client = door.keys.admit(request, kind).name
-        key, ask_id = key_of(request), case_id_from(case_id)
-        body = await read_body(request, model)
-        seen = seen_of(request, getattr(body, "generation", None))
-        digest = digest_of(request.url.path, body.model_dump_json(), str(seen))
-        asked = Asked(key, digest, Ask(ask_id, make(door, client, body, ""), seen))
-        return respond(await finish(door, client, asked))
+        key, asked_id = key_of(request), case_id_from(case_id)
+        said = await read_said(request)
+        keyed = Keyed(key, _digests(door, request, f"{name} {asked_id}", said, model))
+        try:
+            body = fit(said, model)
+            seen = seen_of(request, getattr(body, "generation", None))
+            ask = Ask(asked_id, make(door, client, body, ""), seen)
+        except Problem:
+            if not (told := await told_before(door, client, [keyed])):
+                raise
+            return respond(told[0])
+        return respond(await finish(door, client, Asked(keyed, ask)))
 
     api.add_api_route(
         f"/v1/cases/{{case_id}}/{name}", act_on_case, methods=["POST"], name=f"{name}_case", summary=summary,
@@ -53,25 +65,67 @@ def add_act(
     )  # fmt: skip
 
 
-async def many(door: Door, request: Request, kind: str, model: type[Many[I]], make: Make) -> Response:
+async def many(door: Door, request: Request, kind: str, model: type[Many[I]], item: type[I], make: Make) -> Response:
     """200 with each item's own status and answer, in order; half of them may be refused."""
     client = door.keys.admit(request, kind).name
-    key = key_of(request)
-    items: Sequence[Any] = (await read_body(request, model)).items
-    case_ids: list[UUID] = [item.case_id for item in items]
-    if len(set(case_ids)) < len(items):
-        raise Problem(422, "case_twice", "Each case may stand once in a list.", field="items")
-    asked = [
-        Asked(
-            f"{key}\n{item.case_id}",
-            digest_of(request.url.path, item.model_dump_json()),
-            Ask(item.case_id, make(door, client, item, f"items[{n}].")),
-        )
-        for n, item in enumerate(items)
-    ]
-    told = await act_once(door, client, asked)
+    key, path = key_of(request), request.url.path
+    said = await read_said(request)
+    items = said.get("items") if isinstance(said, dict) else None
+    whole = Keyed(key, digests_of(door.receipt_key, path, items, "", ()))
+    parts = items[: MOST_AT_ONCE + 1] if isinstance(items, list) else []
+    keyed = [_keyed(door, path, key, part, item) for part in parts]
+    try:
+        asks = _asks(door, client, fit(said, model).items, make)
+    except Problem:
+        if not (told := await told_before(door, client, keyed, whole)):
+            raise
+        return _each(parts, told)
+    asked = [Asked(k, ask) for k, ask in zip(keyed, asks, strict=True)]
+    return _each(parts, await act_once(door, client, asked, whole))
+
+
+def _asks(door: Door, client: str, items: Sequence[Any], make: Make) -> list[Ask]:
+    """One for each item, or a `Problem` that names what is wrong with every one of them."""
+    errors: list[FieldError] = []
+    asks: list[Ask] = []
+    met: set[UUID] = set()
+    for n, item in enumerate(items):
+        if item.case_id in met:
+            detail = "Each case may be in the list once."
+            errors.append(FieldError(f"items[{n}].case_id", "case_twice", detail))
+        met.add(item.case_id)
+        try:
+            asks.append(Ask(item.case_id, make(door, client, item, f"items[{n}].")))
+        except Problem as why:
+            errors += why.errors
+    if errors:
+        raise Problem(422, errors[0].reason, "Nothing was done: see `errors` for the items.", errors=errors)
+    return asks
+
+
+def _each(parts: Sequence[Any], told: Sequence[Told]) -> Response:
     answers = [
-        {"case_id": str(case_id), "status": t.status, "body": orjson.Fragment(t.body)}
-        for case_id, t in zip(case_ids, told, strict=True)
+        {"case_id": _case_id(part), "status": t.status, "body": orjson.Fragment(t.body)}
+        for part, t in zip(parts, told, strict=True)
     ]
     return as_json({"items": answers})
+
+
+def _keyed(door: Door, path: str, key: str, part: Any, model: type[Body]) -> Keyed:
+    before = [(path, form) for form in forms_of(part, model)]
+    return Keyed(f"{key}\n{_case_id(part)}", digests_of(door.receipt_key, path, part, "", before))
+
+
+def _case_id(part: Any) -> str:
+    """The item's case as it is always written; whatever else is there, of an unfit item."""
+    text = str(part.get("case_id")) if isinstance(part, dict) else ""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return text
+
+
+def _digests(door: Door, request: Request, act: str, said: Any, model: type[Body]) -> Digests:
+    seen = request.headers.get("if-match", "").strip()
+    before = [(request.url.path, form, seen.strip('"') or "None") for form in forms_of(said, model)]
+    return digests_of(door.receipt_key, act, said, seen, before)

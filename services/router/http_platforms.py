@@ -103,11 +103,11 @@ def routes(door: Door) -> APIRouter:
     @api.post("/v1/platforms/me/accept", openapi_extra=documented(Many[AcceptItem]))
     async def accept_cases(request: Request) -> Response:
         """Accept up to 100 cases; each item has its own answer."""
-        return await many(door, request, "platform", Many[AcceptItem], _accept)
+        return await many(door, request, "platform", Many[AcceptItem], AcceptItem, _accept)
 
     @api.post("/v1/platforms/me/handle", openapi_extra=documented(Many[HandleItem]))
     async def handle_cases(request: Request) -> Response:
         """Handle up to 100 cases; each item has its own answer."""
-        return await many(door, request, "platform", Many[HandleItem], _handle)
+        return await many(door, request, "platform", Many[HandleItem], HandleItem, _handle)
 
     return api

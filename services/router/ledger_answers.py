@@ -1,6 +1,6 @@
 """Answers to idempotency keys, stored in the transaction of the act that they answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.postgres.pool import Connection
@@ -17,23 +17,29 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer with the digest of the request it belongs to."""
+    """An answer with the digests of the request it belongs to (`request_digests.py`)."""
 
-    digest: bytes
     told: Told
+    digest: bytes = b""
+    request_digest: bytes = b""
 
 
 async def find(connection: Connection, client: str, keys: Sequence[str]) -> dict[str, StoredAnswer]:
     """The stored answers among `keys` of one client."""
     rows = await connection.fetch(
-        "select key, digest, status, body from router.answers where client = $1 and key = any($2)", client, list(keys)
+        """select key, digest, request_digest, status, body from router.answers
+           where client = $1 and key = any($2)""",
+        client,
+        list(keys),
     )
-    return {row["key"]: StoredAnswer(row["digest"], Told(row["status"], row["body"])) for row in rows}
+    return {
+        row["key"]: StoredAnswer(Told(row["status"], row["body"]), row["digest"], row["request_digest"]) for row in rows
+    }
 
 
-def store(client: str, answers: Sequence[tuple[str, bytes, Told]]) -> list[Write]:
-    """(key, digest, answer). A key that is there already breaks the transaction (unique violation)."""
-    rows = [(key, digest, told.status, told.body) for key, digest, told in answers]
-    sql = """insert into router.answers (client, key, digest, status, body)
-             select $1::text, * from unnest($2::text[], $3::bytea[], $4::int[], $5::bytea[])"""
+def store(client: str, answers: Mapping[str, StoredAnswer]) -> list[Write]:
+    """By key. A key that is there already breaks the transaction (unique violation)."""
+    rows = [(key, a.digest, a.told.status, a.told.body, a.request_digest) for key, a in answers.items()]
+    sql = """insert into router.answers (client, key, digest, status, body, request_digest)
+             select $1::text, * from unnest($2::text[], $3::bytea[], $4::int[], $5::bytea[], $6::bytea[])"""
     return [Write(sql, (client, *columns(rows)))] if rows else []

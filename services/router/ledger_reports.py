@@ -23,17 +23,34 @@ class Spot:
     cells: tuple[int, ...]
 
 
-async def known(connection: Connection, report_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, str]]:
-    """Case and body digest of the reports that were taken before."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A report that was taken: its case, and the two digests of the request, by receipts and by the photos' bytes."""
+
+    case_id: UUID
+    body_digest: str
+    request_digest: str = ""
+
+    def is_of(self, body_digest: str, request_digest: str) -> bool:
+        """Whether a report with these digests is the same request."""
+        return self.body_digest == body_digest or "" != self.request_digest == request_digest
+
+
+async def known(connection: Connection, report_ids: Sequence[UUID]) -> dict[UUID, Known]:
+    """Those of the reports that were taken before."""
     rows = await connection.fetch(
-        "select report_id, case_id, body_digest from router.reports where report_id = any($1)", list(report_ids)
+        """select report_id, case_id, body_digest, request_digest from router.reports
+           where report_id = any($1)""",
+        list(report_ids),
     )
-    return {row["report_id"]: (row["case_id"], row["body_digest"]) for row in rows}
+    return {row["report_id"]: Known(row["case_id"], row["body_digest"], row["request_digest"]) for row in rows}
 
 
-def remember(rows: Sequence[tuple[UUID, UUID, str]]) -> list[Write]:
-    """(report_id, case_id, body digest). The primary key is what makes a report one report."""
-    sql = "insert into router.reports select * from unnest($1::uuid[], $2::uuid[], $3::text[])"
+def remember(taken: Mapping[UUID, Known]) -> list[Write]:
+    """Reports by id. The primary key is what makes a report one report."""
+    rows = [(report_id, one.case_id, one.body_digest, one.request_digest) for report_id, one in taken.items()]
+    sql = """insert into router.reports (report_id, case_id, body_digest, request_digest)
+             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])"""
     return [Write(sql, columns(rows))] if rows else []
 
 

@@ -253,7 +253,7 @@ async def test_half_of_a_list_is_declined_and_the_other_half_is_told_why_not(doo
     ("items", "reason", "fields"),
     [
         ([], "unfit_body", ["items"]), ([{"generation": 0}] * 101, "unfit_body", ["items"]),
-        ([{"generation": 0}, {"generation": 0}], "case_twice", ["items"]),
+        ([{"generation": 0}, {"generation": 0}], "case_twice", ["items[1].case_id"]),
         ([{"generation": 0}, {}], "unfit_body", ["items[1].generation"]),
         ([{"generation": 0, "district": "1401060"}], "unfit_body", ["items[0].district"]),
     ],
