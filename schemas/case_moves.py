@@ -30,16 +30,20 @@ class CaseSuspended(CaseEvent):
 
 
 class CaseResumed(CaseEvent):
-    """The clock runs again, towards a new deadline."""
+    """The clock runs again, towards a new deadline: since `since` (null: since `at`), when the suspension was over."""
 
     kind: ClassVar[str] = "case.resumed"
     generation: int = Field(ge=1)
     deadline: Instant
     provisional: bool = False
+    since: Instant | None = None
 
 
 class CaseEscalated(CaseEvent):
-    """Pressed for: by the clock, at a step of a stage, or by the centre (`stage` and `step` null, `reason` given)."""
+    """Pressed for: by the clock, at a step of a stage, or by the centre (`stage` and `step` null, `reason` given).
+
+    `due_at` is when the step was due; after an outage it lies before `at`, when it took effect.
+    """
 
     kind: ClassVar[str] = "case.escalated"
     generation: int = Field(ge=0)
@@ -47,6 +51,7 @@ class CaseEscalated(CaseEvent):
     step: Step | None = None
     deadline: Instant | None = None
     reason: str = ""
+    due_at: Instant | None = None
 
 
 class CaseRequested(CaseEvent):

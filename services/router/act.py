@@ -17,6 +17,7 @@ from services.router.announcing import announce
 from services.router.answer import Ask as Ask
 from services.router.answer import Outcome as Outcome
 from services.router.answer import answer_to as answer_to
+from services.router.answer import answered
 from services.router.case_number import case_number
 from services.router.city import City
 from services.router.commands import ClockAct, Handle, Join, Open, Refusal
@@ -75,15 +76,14 @@ async def act(
 
 
 def _decided(draft: ledger.Draft, ask: Ask, at: datetime, door: Door) -> Outcome:
-    answer = answer_to(draft.case, ask, at, door.city)
-    if isinstance(answer, Refusal):
-        _remember(draft, ask, answer, at)
-        return Outcome(ask, draft.case, answer)
-    for event in answer:
+    outcome = answered(draft.case, ask, at, door.city)
+    for event in outcome.events:
         before, draft.case = draft.case, evolve(draft.case, event)
         draft.accounts |= {account.generation: account for account in accounts_of(before, draft.case, event)}
         draft.lines.append(event)
-    return Outcome(ask, draft.case, answer)
+    if isinstance(outcome.answer, Refusal):
+        _remember(draft, ask, outcome.answer, at)
+    return outcome
 
 
 def _remember(draft: ledger.Draft, ask: Ask, refusal: Refusal, at: datetime) -> None:

@@ -132,7 +132,7 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A timer of one stage has come to a step, or a suspension to its end."""
+    """A timer of one stage has come to a step, or a suspension to its end: it and whatever else is due takes effect."""
 
     generation: int
     stage: Stage

@@ -3,40 +3,57 @@
 from datetime import datetime
 
 from schemas import cases as ev
-from services.router.case import Case, Events
+from services.router.case import Case, CaseEvent, Events
 from services.router.city import City
 from services.router.clocks import Clock
 from services.router.commands import ClockAct, Refusal, Reschedule, Ring
 from services.router.dispatching import limit_of, numbered
+from services.router.evolve import evolve
 from services.router.timers import Timer, next_timers, running
+
+BY_CLOCK = "clock"
 
 
 def clock_asks(case: Case, command: ClockAct, at: datetime, city: City) -> Events | Refusal:
     """Refusals: not_due (too early, or it has taken effect already), still_right (of a reschedule)."""
     if isinstance(command, Reschedule):
         return _rescheduled(case, command, at, city)
-    due = next((t for t in next_timers(case, city) if _is_meant(t, command) and t.at <= at), None)
-    if due is None:
+    if not any(_is_meant(timer, command) and timer.at <= at for timer in next_timers(case, city)):
         return Refusal("not_due")
-    if command.step == "resume":
-        return (resumed(case, at, city, command.by),)
-    deadline = next(run.deadline for run in running(case, city) if run.stage == command.stage)
-    return (
-        ev.CaseEscalated(
-            **numbered(case, command.by, at), generation=case.generation, stage=command.stage, step=command.step,
-            deadline=deadline,
-        ),
+    return due_steps(case, at, city)
+
+
+def due_steps(case: Case, at: datetime, city: City) -> Events:
+    """Every step of the case's clocks that is due at `at`, in the order in which they came due.
+
+    An outage makes them late, never different: a suspension ends at its own instant, so that what was due after its
+    end is due as well. Each event says when its step was due.
+    """
+    events: list[CaseEvent] = []
+    while due := [timer for timer in next_timers(case, city) if timer.at <= at]:
+        events.append(_taken(case, min(due, key=lambda timer: timer.at), at, city))
+        case = evolve(case, events[-1])
+    return tuple(events)
+
+
+def _taken(case: Case, timer: Timer, at: datetime, city: City) -> CaseEvent:
+    if timer.step == "resume":
+        return resumed(case, at, city, BY_CLOCK, timer.at)
+    deadline = next(run.deadline for run in running(case, city) if run.stage == timer.stage)
+    return ev.CaseEscalated(
+        **numbered(case, BY_CLOCK, at), generation=case.generation, stage=timer.stage, step=timer.step,
+        deadline=deadline, due_at=timer.at,
     )  # fmt: skip
 
 
-def resumed(case: Case, at: datetime, city: City, by: str) -> ev.CaseResumed:
-    """The clock runs on with what was left of it."""
-    limit = limit_of(case, city)
+def resumed(case: Case, at: datetime, city: City, by: str, since: datetime | None = None) -> ev.CaseResumed:
+    """The clock runs on with what was left of it, from `since` (None: from `at`)."""
+    limit, start = limit_of(case, city), since or at
     left = limit.amount if case.allowed is None else case.allowed
-    deadline = city.calendar.deadline(at, Clock(limit.kind, left))
-    provisional = city.calendar.is_provisional(at, deadline, limit.kind)
+    deadline = city.calendar.deadline(start, Clock(limit.kind, left))
+    provisional = city.calendar.is_provisional(start, deadline, limit.kind)
     return ev.CaseResumed(
-        **numbered(case, by, at), generation=case.generation, deadline=deadline, provisional=provisional
+        **numbered(case, by, at), generation=case.generation, deadline=deadline, provisional=provisional, since=since
     )
 
 

@@ -105,9 +105,9 @@ def _clocked(case: Case, event: ClockEvent) -> Case:  # noqa: C901  one arm for 
             return _extended(case, event)
         case ev.CaseSuspended():
             return _suspended(case, event)
-        case ev.CaseResumed(deadline=deadline, provisional=provisional):
+        case ev.CaseResumed(deadline=deadline, provisional=provisional, since=since):
             return _with(
-                case, state="accepted", suspended_until=None, clock_from=event.at, deadline=deadline,
+                case, state="accepted", suspended_until=None, clock_from=since or event.at, deadline=deadline,
                 provisional=provisional,
             )  # fmt: skip
         case ev.CaseRescheduled(accept_by=accept_by, deadline=deadline, provisional=provisional):

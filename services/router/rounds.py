@@ -1,6 +1,7 @@
 """Rounds of the clock: due timers are claimed, decided and written in one transaction, so each takes effect once."""
 
 import asyncio
+from uuid import UUID
 
 from chassis import faults
 from chassis.logs import log
@@ -8,7 +9,7 @@ from chassis.postgres.pool import Unavailable
 from services.router import ledger_timers
 from services.router.act import Ask, Door, act
 from services.router.commands import Refusal, Ring
-from services.router.metrics import TIMER_LATE
+from services.router.timers import Timer
 
 ROUND_SECONDS = 0.5
 
@@ -29,18 +30,18 @@ async def ring_due_timers(door: Door, stopping: asyncio.Event) -> None:
 
 
 async def make_round(door: Door) -> int:
-    """Fires what is due now and returns how many timers were claimed."""
+    """Fires what is due now, each case's steps in their order, and returns how many timers were claimed."""
     at = door.now()
     async with door.database.transaction() as connection:
         claimed = await ledger_timers.claim(connection, at)
         if not claimed:
             return 0
         faults.reach("clock.claimed")
-        asks = [Ask(case_id, Ring(timer.generation, timer.stage, timer.step)) for case_id, timer in claimed]
+        first: dict[UUID, Timer] = {}
+        for case_id, timer in claimed:
+            first.setdefault(case_id, timer)
+        asks = [Ask(case_id, Ring(timer.generation, timer.stage, timer.step)) for case_id, timer in first.items()]
         outcomes = await act(connection, door, asks, at)
         if any(isinstance(outcome.answer, Refusal) for outcome in outcomes):
             faults.reach("clock.moved")  # the case moved on: its timers were set anew, nothing was counted
-    for (_, timer), outcome in zip(claimed, outcomes, strict=True):
-        if not isinstance(outcome.answer, Refusal):
-            TIMER_LATE.observe(max(0.0, (at - timer.at).total_seconds()))
     return len(claimed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar, get_args
 
-from hypothesis import event, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -15,6 +15,7 @@ from schemas.case_event import Stage
 from schemas.cases import KINDS as FACTS
 from schemas.events import read
 from services.router.accountability import Account, accounts_of, fold
+from services.router.answer import Ask, answered
 from services.router.case import Case, CaseEvent, State
 from services.router.city import City
 from services.router.clocks import WorkingCalendar
@@ -137,21 +138,22 @@ class World:
         self.met: set[str] = set()
 
     def ask(self, life: Life, command: Command) -> Refusal | tuple[CaseEvent, ...]:
-        answer = decide(life.case, command, self.at, self.city)
-        assert answer == decide(life.case, command, self.at, self.city)
+        outcome = answered(life.case, Ask(derived(life.name), command), self.at, self.city)
+        assert outcome == answered(life.case, Ask(derived(life.name), command), self.at, self.city)
         life.asked.append(command)
+        answer = outcome.answer
         if isinstance(answer, Refusal):
             self.refused.add(answer.reason)
-            return answer
         assert answer
-        for fact in answer:
+        for fact in outcome.events:
             before, life.case = life.case, evolve(life.case, fact)
             life.accounts |= {account.generation: account for account in accounts_of(before, life.case, fact)}
             life.history.append(fact)
             self.told.append(fact)
-        assert life.case is not None
-        self.met.add(life.case.state)
-        assert life.case == CASES.validate_json(CASES.dump_json(life.case))
+        assert life.case == outcome.case
+        if life.case is not None:
+            self.met.add(life.case.state)
+            assert life.case == CASES.validate_json(CASES.dump_json(life.case))
         return answer
 
     def timers(self) -> list[tuple[Timer, Life]]:
@@ -530,6 +532,55 @@ class AnyCommandAtAnyHour(RuleBasedStateMachine):
 
 def chooser(data: st.DataObject) -> Choose[Any]:
     return lambda options: data.draw(st.sampled_from(options))
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=150)
+def test_an_outage_of_any_length_changes_nothing_that_an_act_finds(seed: int) -> None:
+    """The same acts at the same hours, with a clock that stands still in between and with one that never stopped."""
+    chance = random.Random(seed)
+    away, never = World(), World()
+    opening_command = begin(NAMES[0], chance.choice)
+    for world in (away, never):
+        world.ask(world.lives[0], opening_command)
+    late, prompt = away.lives[0], never.lives[0]
+    for _ in range(25):
+        until = away.at + chance.choice([HOUR / 4, HOUR, 7 * HOUR, 3 * DAY, 40 * DAY])
+        while (due := never.timers()) and due[0][0].at <= until:
+            never.at = due[0][0].at
+            never.make_rounds()
+        away.at = never.at = until
+        kinds = (
+            [kind for kind in KINDS if kind in ALLOWED[prompt.case.state] and kind is not Reschedule]
+            if prompt.case
+            else []
+        )
+        command = MADE[chance.choice(kinds or [Rate])](prompt, chance.choice, never)
+        answers = [world.ask(world.lives[0], command) for world in (away, never)]
+
+        assert without_hours(answers[0]) == without_hours(answers[1])
+        refused = isinstance(answers[0], Refusal)
+        if not refused or not (isinstance(command, Ring) or answers[0] == Refusal("unknown_case")):
+            # A stranger's act, and a timer that is not the case's own, move nothing.
+            assert clockwork(late) == clockwork(prompt)
+    away.make_rounds()
+
+    assert clockwork(late) == clockwork(prompt)
+
+
+def without_hours(answer: Refusal | tuple[CaseEvent, ...]) -> Any:
+    return answer if isinstance(answer, Refusal) else [fact.model_dump(exclude={"at"}) for fact in answer]
+
+
+def clockwork(life: Life) -> Any:
+    """What the clock has done to a case and when it was due, and how its clocks stand now."""
+    steps = [
+        (fact.generation, fact.stage, fact.step, fact.due_at, fact.deadline)
+        for fact in life.history if isinstance(fact, ev.CaseEscalated) and fact.step
+    ]  # fmt: skip
+    ends = [fact.since for fact in life.history if isinstance(fact, ev.CaseResumed)]
+    case = life.case
+    return steps, ends, case and (case.seq, case.state, case.fired, case.deadline, case.clock_from, case.allowed)
 
 
 TestAnyCommandAtAnyHour = AnyCommandAtAnyHour.TestCase

@@ -90,6 +90,7 @@ async def test_what_is_overdue_gets_no_more_time_whoever_waits(door: Door, call:
     await brought_to(door, call, "accepted", 2)
     await call.done(ROADS, CASE, "extend", generation=1, **WEATHER)
     later(door, days=1, seconds=1)
+    await make_round(door)
     before = await standing(door)
     answers = [
         await call.act(CENTRE, CASE, "approve", generation=1, request="extension"),

@@ -23,7 +23,7 @@ from tests.router.desk import (
     reported,
     taken,
 )
-from tests.router.http import CENTRE, DRAINS, Caller
+from tests.router.http import CENTRE, DRAINS, STRANGER, Caller
 
 CASE = case_id_of(report(1).report_id)
 STEPS = ["warning", "due", "twice", "thrice"]
@@ -188,14 +188,52 @@ async def test_a_suspension_ends_once_however_many_rounds_race(
         assert ("accepted", 1) == ((await call.case(case_of(number)))["state"], events.count("case.resumed"))
 
 
-async def test_a_timer_of_a_case_that_moved_on_counts_nothing(door: Door) -> None:
+async def test_what_was_due_before_an_act_takes_effect_before_it_and_a_timer_that_comes_later_counts_nothing(
+    door: Door,
+) -> None:
     await reported(door, 1)
     later(door, hours=3)
     await give_back(door)
     await make_round(door)
+    due = [("accept", "warning"), ("handle", "warning"), ("accept", "due"), ("handle", "due")]
+    lines = await ledger_reads.history(door.database, CASE)
 
-    assert [] == await rung(door)
+    assert due == await rung(door)
+    assert ["case.escalated"] * 4 + ["case.returned", "case.dispatched"] == [line["event"] for line in lines][3:]
     assert [("accept", 2, "warning"), ("handle", 2, "warning")] == await timers(door)
+
+
+async def test_ten_days_of_outage_followed_by_an_acceptance_leave_no_step_out(door: Door, call: Caller) -> None:
+    await brought_to(door, call, "dispatched")
+    seen = f'"{(await call.case(str(CASE)))["seq"]}"'
+    later(door, days=10)
+    accepted = await call.act(DRAINS, str(CASE), "accept", seen=seen, generation=1)
+    fired = await rung(door)
+
+    assert (200, "accepted", "red") == (accepted.status_code, accepted.json()["state"], accepted.json()["light"])
+    assert [STEPS, STEPS] == [[step for of, step in fired if of == stage] for stage in ("accept", "handle")]
+    assert "case.accepted" == (await ledger_reads.history(door.database, CASE))[-1]["event"]
+
+
+async def test_a_refused_act_lets_happen_what_was_due_and_that_of_a_stranger_does_not(door: Door, call: Caller) -> None:
+    await brought_to(door, call, "dispatched")
+    later(door, days=10)
+    strange = await call.act(STRANGER, str(CASE), "accept", generation=1)
+    nothing = await rung(door)
+    refused = await call.act(DRAINS, str(CASE), "extend", generation=1, reason="weather", note="大雪")
+
+    assert (404, [], 409) == (strange.status_code, nothing, refused.status_code)
+    assert 8 == len(await rung(door))
+    assert [] == await timers(door)
+
+
+async def test_a_report_that_joins_after_an_outage_comes_after_what_was_due(door: Door) -> None:
+    await reported(door, 1, category=POTHOLE)
+    later(door, hours=23)
+    await reported(door, 2, category=POTHOLE, place=beside(1))
+    lines = await ledger_reads.history(door.database, CASE)
+
+    assert [*["case.escalated"] * 5, "case.joined"] == [line["event"] for line in lines][3:]
 
 
 async def test_what_joins_while_a_step_is_due_moves_no_clock(door: Door) -> None:
