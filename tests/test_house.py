@@ -102,6 +102,43 @@ def test_every_file_says_first_what_it_is_about(path: Path) -> None:
     assert not tree.body or ast.get_docstring(tree)
 
 
+def sql_of(path: Path) -> str:
+    """Every text in a file, except those that only document it."""
+    tree = ast.parse(path.read_text("utf-8"))
+    spoken = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+    texts = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in spoken)
+    return "\n".join(text.value for text in texts if isinstance(text.value, str))
+
+
+UNNAMED_COLUMNS = re.compile(
+    r"(?:\bselect|\breturning|,)\s+(?:\w+\.)?\*(?!\s+from unnest\()"  # what `unnest` has are its arguments
+    r"|\binsert into [\w.]+(?: as \w+)?\s+(?:select|values|default)\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("select * from router.cases", True),
+        ("select c.case_id, e.* from router.cases c", True),
+        ("delete from router.cases returning *", True),
+        ("update router.cases c set state = '' returning c.*", True),
+        ("insert into router.cases as c\n select $1", True),
+        ("insert into router.cases values ($1)", True),
+        ("insert into router.cases (case_id)\n select * from unnest($1::uuid[])", False),
+        ("select count(*), 2 * lines from router.cases", False),
+    ],
+)
+def test_a_statement_without_names_of_columns_is_recognised(sql: str, found: bool) -> None:
+    assert found is bool(UNNAMED_COLUMNS.search(sql))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=of)
+def test_statements_name_their_columns(path: Path) -> None:
+    assert [] == UNNAMED_COLUMNS.findall(sql_of(path))
+
+
 def test_no_file_answers_what_kind() -> None:
     assert [of(path) for path in OF_OURS if path.name in FORBIDDEN_FILES] == []
 

@@ -56,6 +56,17 @@ def open_envelope(record: Any) -> Envelope:
     return Envelope(event_id, headers["ce_type"], headers["ce_source"].lstrip("/"), _instant(headers["ce_time"]))
 
 
+def check_source(record: Any, writer: str) -> None:
+    """Raises `Unreadable` `foreign_source` if the record names any source but `writer`, the topic's only one.
+
+    Whoever may write to Kafka can claim any source; this finds mistakes, and access rights keep others out. A record
+    that names no source, or not in UTF-8, is left to `open_envelope`.
+    """
+    for name, value in record.headers or ():
+        if name == "ce_source" and value and value.lstrip(b"/") != writer.encode():
+            raise Unreadable("foreign_source", f"the topic is written by {writer} alone")
+
+
 def _instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)

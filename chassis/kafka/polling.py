@@ -8,11 +8,14 @@ What still fails: neighbours behind it in the same produced batch go with it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError
+
+from chassis.kafka.holding import Holding
 
 DRAIN = 8.0
 """Seconds a batch in hand may take when its partitions are revoked; below the group's rebalance time-out."""
@@ -28,9 +31,11 @@ Skip = Callable[[int, int], Awaitable[None]]
 
 
 class Drain(ConsumerRebalanceListener):
-    """Gives partitions up only after the batch in hand is committed or sought back; counts the rebalances."""
+    """Gives partitions up only after the batch in hand is done; tells `kept` what it has then."""
 
-    def __init__(self) -> None:
+    def __init__(self, holding: Holding) -> None:
+        self.holding = holding
+        self.kept: Callable[[Collection[int]], None] = lambda _: None
         self.leaving = asyncio.Event()
         self.epoch = 0
         self.polled_at = 0.0
@@ -43,17 +48,17 @@ class Drain(ConsumerRebalanceListener):
         if revoked:
             await self.subscriber.lock.wait_release(DRAIN)  # the lock spans handler and commit
 
-    async def on_partitions_assigned(self, _assigned: Any) -> None:
+    async def on_partitions_assigned(self, assigned: Any) -> None:
         self.leaving.clear()
+        self.holding.begin(self.subscriber.consumer)
+        self.kept({place.partition for place in assigned})
         if "getmany" not in vars(self.subscriber.consumer):
             self.subscriber.consumer.getmany = CarefulPoll(self.subscriber.consumer, self).poll
 
     async def pause(self, seconds: float) -> None:
         """Waits, but no longer than until the next rebalance begins."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self.leaving.wait(), seconds)
-        except TimeoutError:
-            return
 
 
 class CarefulPoll:
@@ -71,14 +76,14 @@ class CarefulPoll:
         del timeout_ms  # FastStream sleeps that long once more after an empty poll, so it is kept tiny; we wait here
         self._drain.polled_at = asyncio.get_running_loop().time()
         epoch = self._drain.epoch
+        self._drain.holding.let_go()
         try:
             async with asyncio.timeout(LONGEST_POLL):
                 if self._astray:
                     await self._put_back()
                 got = await (self._one_by_one(max_records) if self._careful else self._all(max_records))
-        except (IllegalStateError, TimeoutError):
-            got = {}  # a partition went away under our hands, or the client waits for what it was told before
-            self._astray = True
+        except (IllegalStateError, TimeoutError):  # a partition went away, or the client waits for what it was told
+            got, self._astray = {}, True
         if epoch == self._drain.epoch:
             return got
         # A rebalance takes milliseconds: what was fetched may be the first of a partition that is ours only now, and

@@ -19,6 +19,7 @@ from faststream.kafka import KafkaBroker
 from chassis import faults
 from chassis.http.metrics import OUTBOX_AGE, OUTBOX_ROWS, RELAY_FAILED
 from chassis.logs import log
+from chassis.postgres.pool import Unavailable
 
 MOST_ROWS = 1000
 POLL_SECONDS = 0.5
@@ -26,7 +27,15 @@ LINGER_SECONDS = 0.004
 """Waited before each look, so that the rows of acts at the same moment go in one run."""
 AWAY_SECONDS = 1.0
 ACK_SECONDS = 60.0
-_PASSES = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError, IncorrectState)
+_PASSES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    Unavailable,
+    KafkaError,
+    OSError,
+    TimeoutError,
+    IncorrectState,
+)
 """What trying again cures. `IncorrectState`: the broker is not connected yet, or not any more."""
 
 
@@ -53,7 +62,13 @@ class Relay:
             timeout=5,
             command_timeout=15,
             # Deleting lazily is safe: a row that comes back after a crash is a repeat, never a loss.
-            server_settings={"application_name": f"{self._schema}.relay", "synchronous_commit": "off", "jit": "off"},
+            server_settings={
+                "application_name": f"{self._schema}.relay",
+                "synchronous_commit": "off",
+                "jit": "off",
+                # A frozen process gives the lock up; longer than any wait between two statements of one that lives.
+                "idle_session_timeout": "70000",
+            },
         )
         try:
             while not await connection.fetchval("select pg_try_advisory_lock($1)", self._lock):
@@ -81,11 +96,16 @@ class Relay:
 
     async def _relay_some(self, connection: "asyncpg.Connection[asyncpg.Record]") -> int:
         rows = await connection.fetch(
-            f"select id, topic, key, value, headers, written_at from {self._schema}.outbox order by id limit $1",  # noqa: S608
+            f"""select id, topic, key, value, headers, written_at,
+                    (select current_setting('transaction_read_only') = 'off'
+                        and has_table_privilege('{self._schema}.outbox', 'delete')) as deletable
+                from {self._schema}.outbox order by id limit $1""",  # noqa: S608
             MOST_ROWS,
         )
         if not rows:
             return 0
+        if not rows[0]["deletable"]:  # or everything would be published again and again
+            raise Unavailable(f"rows of {self._schema}.outbox cannot be deleted now")
         acks = [await self._send(row) for row in rows]
         faults.reach("relay.uncertain")
         async with asyncio.timeout(ACK_SECONDS):

@@ -9,20 +9,19 @@ import asyncpg
 from asyncpg import exceptions as pg
 from asyncpg.pool import PoolConnectionProxy
 
+from chassis.postgres import blame
+from chassis.postgres.blame import DATABASE_ERRORS, Unavailable
 from chassis.postgres.horizon import writing
+
+__all__ = ["DATABASE_ERRORS", "Connection", "Database", "Record", "Unavailable"]
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Record: TypeAlias = asyncpg.Record
 
-_AWAY = (
-    pg.PostgresConnectionError, pg.OperatorInterventionError, pg.InsufficientResourcesError,
-    pg.TransactionRollbackError, pg.LockNotAvailableError, pg.InternalClientError, pg.InterfaceError,
-    ConnectionError, OSError, TimeoutError, asyncio.IncompleteReadError,
-)  # fmt: skip
-
-
-class Unavailable(Exception):
-    """The database is away, too busy or gave way to another transaction. Nothing changed; trying again is right."""
+FAULT_SECONDS = 5.0
+"""How long `check` reports a lasting fault after it was last seen: longer than any background part waits."""
+EXPIRE_SECONDS = 1.0
+"""At most so often all sessions are replaced: during a fault every request would cost a new set of them."""
 
 
 async def _nothing(_: object) -> None:
@@ -47,10 +46,12 @@ class Database:
                 "jit": "off",
                 "timezone": "UTC",
                 "statement_timeout": "15000",
-                "idle_in_transaction_session_timeout": "30000",
+                "idle_in_transaction_session_timeout": "10000",
             },
         )
         self._patience = patience
+        self._fault: tuple[float, str] = (float("-inf"), "")
+        self._expired_at = float("-inf")
         self._after: dict[Connection, list[Callable[[], None]]] = {}
         """By open transaction: what is to be called once it has committed."""
 
@@ -71,10 +72,25 @@ class Database:
         try:
             async with self._pool.acquire(timeout=self._patience) as connection:
                 yield connection
-        except _AWAY as why:
-            if isinstance(why, ValueError):
-                raise  # an address that cannot be understood is our bug, although asyncpg files it here
-            raise Unavailable(f"{type(why).__name__}: {why}"[:200]) from why
+        except (pg.PostgresError, *blame.CLIENT_ERRORS) as why:
+            if not blame.is_transient(why):
+                raise
+            told = f"{type(why).__name__}: {why}"[:200]
+            await self._note(why, told)
+            raise Unavailable(told) from why
+
+    async def _note(self, why: BaseException, told: str) -> None:
+        if blame.is_stale(why):
+            await self._expire()
+        if blame.code_of(why).startswith(blame.LASTING):
+            self._fault = (asyncio.get_running_loop().time(), told)
+
+    async def _expire(self) -> None:
+        """Closes every session as soon as it is free; the next use connects anew."""
+        now = asyncio.get_running_loop().time()
+        if now - self._expired_at > EXPIRE_SECONDS:
+            self._expired_at = now
+            await self._pool.expire_connections()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -116,10 +132,15 @@ class Database:
             await connection.execute(sql, *arguments)
 
     async def check(self) -> str | None:
-        """None while a query is answered within a second, else why not (for `/readyz`)."""
+        """None while the server answers within a second and takes writes, else why not (for `/readyz`)."""
         try:
             async with asyncio.timeout(1):
-                await self.fetchrow("select 1")
+                row = await self.fetchrow("select current_setting('transaction_read_only') as read_only")
         except (Unavailable, TimeoutError) as why:
             return f"PostgreSQL does not answer: {str(why) or 'not within a second'}"[:200]
+        if row and row["read_only"] == "on":
+            await self._expire()  # after a failover these may still lead to the old server
+            return "PostgreSQL is read-only"
+        if asyncio.get_running_loop().time() - self._fault[0] < FAULT_SECONDS:
+            return f"PostgreSQL refuses what the service needs: {self._fault[1]}"[:200]
         return None

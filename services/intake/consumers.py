@@ -1,7 +1,6 @@
 """From the topics into the read model: reports, cases and notices, each accepted in any order of the three.
 
-Every row is kept once by its key, so a repeated batch changes nothing. It is worked again all the same: a crash
-between the transaction and the parking of a record must not swallow that record.
+Every row is kept once by its key, so records that are read again after the positions were truncated change nothing.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,7 +9,8 @@ from uuid import UUID
 
 from faststream.kafka import KafkaBroker
 
-from chassis.kafka.consumer import Aside, Consumer, consume
+from chassis import faults
+from chassis.kafka.consumer import Aside, Consumer, Source, consume
 from chassis.kafka.envelope import Unreadable, open_envelope
 from chassis.postgres.pool import Connection, Database
 from schemas.cases import CaseEvent
@@ -21,7 +21,6 @@ from schemas.topics import CASES, NOTICES, REPORTS, Topic
 from services.intake import read_model
 from services.intake.feedback import digest_of
 
-Pair = tuple[Any, Event | Unreadable]
 Keep = Callable[[Connection, Sequence[tuple[Any, Event]]], Awaitable[list[Aside]]]
 
 
@@ -87,20 +86,16 @@ def continued(events: Sequence[tuple[Any, CaseEvent]], last: dict[UUID, int]) ->
 def _consume(
     broker: KafkaBroker, database: Database, topic: Topic, keep: Keep, gather_ms: int, moved: Callable[[], None]
 ) -> Consumer:
-    def reading(record: Any) -> Event | Unreadable:
-        # The reason is handed on as a value, so that the position passes an unreadable record as well.
+    def reading(record: Any) -> Event:
         try:
             return read(topic.kinds, open_envelope(record).kind, record.value)
-        except Unreadable as why:
-            return why
         except Unknown as why:
-            return Unreadable(str(why))
+            raise Unreadable(str(why)) from why
 
-    async def work(connection: Connection, pairs: Sequence[Pair]) -> Sequence[Aside]:
-        asides = [Aside(record, why.reason, why.detail) for record, why in pairs if isinstance(why, Unreadable)]
-        asides += await keep(connection, [(r, event) for r, event in pairs if not isinstance(event, Unreadable)])
-        await read_model.move(connection, topic.name, {record.partition: record.offset + 1 for record, _ in pairs})
+    async def work(connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> Sequence[Aside]:
+        asides = await keep(connection, pairs)
+        faults.reach("model.written")
         return asides
 
-    group, kinds = f"intake.{topic.name}", topic.kinds.values()
-    return consume(broker, topic.name, group, database, reading, work, kinds, gather_ms, after=moved)
+    source = Source(topic.name, topic.writer, f"intake.{topic.name}")
+    return consume(broker, source, database, reading, work, topic.kinds.values(), gather_ms, after=moved)

@@ -1,8 +1,8 @@
 """The read model in PostgreSQL, schema `intake`: written from the topics, read by citizens' apps.
 
-Rows and the position of their partition are written in one transaction. A case event may come before its report
-and the reverse: neither table refers to the other, and they meet when somebody reads. Of two cases that a report came
-to, the later by the router's clock has it, whichever is read first.
+Rows and the position of their partition are written in one transaction (`chassis/kafka/fence.py`). A case event may
+come before its report and the reverse: neither table refers to the other, and they meet when somebody reads. Of two
+cases that a report came to, the later by the router's clock has it, whichever is read first.
 """
 
 from collections.abc import Sequence
@@ -76,20 +76,6 @@ async def position(database: Database, topic: str, partition: int) -> int:
     return int(row["next_offset"]) if row else 0
 
 
-async def move(connection: Connection, topic: str, reached: dict[int, int]) -> None:
-    """Stores the next offset of each partition; it never goes back."""
-    faults.reach("model.written")
-    await connection.execute(
-        """insert into intake.positions (topic, partition, next_offset)
-           select $1, partition, next_offset from unnest($2::int[], $3::bigint[]) as u (partition, next_offset)
-           on conflict (topic, partition)
-           do update set next_offset = greatest(positions.next_offset, excluded.next_offset)""",
-        topic,
-        list(reached),
-        list(reached.values()),
-    )
-
-
 async def add_reports(connection: Connection, received: Sequence[ReportReceived]) -> None:
     """Adds reports; the first of an id stays, whatever comes later under the same id."""
     await connection.execute(
@@ -123,8 +109,9 @@ async def last_seqs(connection: Connection, case_ids: Sequence[UUID]) -> dict[UU
 async def add_case_events(connection: Connection, events: Sequence[CaseEvent], last: dict[UUID, int]) -> None:
     """Adds events that continue their case without a gap; `last` is the number each case has reached with them."""
     await connection.execute(
-        """insert into intake.cases (case_id, seq) select * from unnest($1::uuid[], $2::int[])
-           on conflict (case_id) do update set seq = excluded.seq""",
+        """insert into intake.cases as reached (case_id, seq)
+           select case_id, seq from unnest($1::uuid[], $2::int[]) as u (case_id, seq)
+           on conflict (case_id) do update set seq = excluded.seq where reached.seq < excluded.seq""",
         list(last),
         list(last.values()),
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 from faststream.kafka import KafkaBroker
 
 from chassis import faults
-from chassis.kafka.consumer import Aside, Consumer, consume
+from chassis.kafka.consumer import Aside, Consumer, Source, consume
 from chassis.kafka.envelope import Unreadable, open_envelope
 from chassis.postgres.pool import Connection, Database
 from chassis.postgres.together import Write, write_together
@@ -86,10 +86,11 @@ class Consumers:
     def subscribe(self, broker: KafkaBroker) -> tuple[Consumer, Consumer]:
         """Adds both loops to `broker`, before it starts."""
         return (
-            consume(broker, REPORTS.name, "notifier.reports", self._database, read_report, self.on_reports,
-                    REPORTS.kinds.values(), REPORTER_GATHER_MS, after=lambda: self._written(REPORTS.name)),
-            consume(broker, CASES.name, "notifier.cases", self._database, read_case, self.on_cases,
-                    CASES.kinds.values(), after=lambda: self._written(CASES.name)),
+            consume(broker, Source(REPORTS.name, REPORTS.writer, "notifier.reports"), self._database, read_report,
+                    self.on_reports, REPORTS.kinds.values(), REPORTER_GATHER_MS,
+                    after=lambda: self._written(REPORTS.name)),
+            consume(broker, Source(CASES.name, CASES.writer, "notifier.cases"), self._database, read_case,
+                    self.on_cases, CASES.kinds.values(), after=lambda: self._written(CASES.name)),
         )  # fmt: skip
 
     def _written(self, topic: str) -> None:

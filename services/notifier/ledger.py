@@ -74,7 +74,11 @@ async def endpoints(connection: Connection, clients: Iterable[str]) -> dict[str,
 async def cases(connection: Connection, case_ids: Iterable[UUID]) -> dict[UUID, Case]:
     """Every case asked for; one that was never seen is at seq 0."""
     wanted = set(case_ids)
-    rows = await connection.fetch("select * from notifier.cases where case_id = any($1::uuid[])", list(wanted))
+    rows = await connection.fetch(
+        """select case_id, seq, reports, case_number, platform_code, platform_name
+           from notifier.cases where case_id = any($1::uuid[])""",
+        list(wanted),
+    )
     known = {
         row["case_id"]: Case(
             row["case_id"],
@@ -89,14 +93,14 @@ async def cases(connection: Connection, case_ids: Iterable[UUID]) -> dict[UUID, 
 
 
 def keep_cases(changed: Sequence[Case]) -> list[Write]:
-    """The cases as they now are."""
-    sql = """insert into notifier.cases (case_id, seq, reports, case_number, platform_code, platform_name)
+    """The cases as they now are; a row that is further on already stays as it is."""
+    sql = """insert into notifier.cases as reached (case_id, seq, reports, case_number, platform_code, platform_name)
            select case_id, seq, string_to_array(reports, ',')::uuid[], case_number, platform_code, platform_name
            from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[])
                 as u (case_id, seq, reports, case_number, platform_code, platform_name)
            on conflict (case_id) do update set seq = excluded.seq, reports = excluded.reports,
               case_number = excluded.case_number, platform_code = excluded.platform_code,
-              platform_name = excluded.platform_name"""
+              platform_name = excluded.platform_name where reached.seq < excluded.seq"""
     rows = [
         (
             c.case_id, c.seq, ",".join(map(str, c.reports)),  # PostgreSQL has no arrays of arrays of uneven length
@@ -127,7 +131,8 @@ def await_reports(awaited: Sequence[tuple[UUID, UUID, int]]) -> list[Write]:
 async def take_awaited(connection: Connection, reports: Iterable[UUID]) -> list[tuple[UUID, UUID, int, str]]:
     """Removes and returns (report, case, seq, event) of what waited for `reports`, in the order of each case."""
     rows = await connection.fetch(
-        """with taken as (delete from notifier.awaited where report_id = any($1::uuid[]) returning *)
+        """with taken as (delete from notifier.awaited where report_id = any($1::uuid[])
+                         returning case_id, seq, report_id)
            select report_id, case_id, seq, event from taken join notifier.told using (case_id, seq)
            order by case_id, seq""",
         list(reports),

@@ -55,8 +55,11 @@ with claimed as (
       order by n.due_at, n.seq limit l.room for update skip locked) n),
 leased as (
    update notifier.notices n set lease = $4, leased_until = $5 from claimed
-   where n.notice_id = claimed.notice_id returning n.*)
-select n.*, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref, r.contact_key, r.contact_box
+   where n.notice_id = claimed.notice_id
+   returning n.notice_id, n.report_id, n.case_id, n.seq, n.recipient, n.channel, n.client, n.lane, n.tried, n.attempts,
+             n.lease, n.leased_until)
+select n.notice_id, n.report_id, n.case_id, n.seq, n.recipient, n.channel, n.client, n.lane, n.tried, n.attempts,
+       n.lease, n.leased_until, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref, r.contact_key, r.contact_box
 from leased n join notifier.told t using (case_id, seq) left join notifier.reporters r on r.report_id = n.report_id
 """
 

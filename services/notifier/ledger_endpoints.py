@@ -34,6 +34,10 @@ class Registered:
         return lane_of(self.client, self.name)
 
 
+_COLUMNS = """client, name, url, secret, old_secret, old_secret_until, made_at, delivered_at, failing_since,
+    disabled_at, disabled_why"""
+
+
 def _registered(row: Record, at: datetime) -> Registered:
     old = (row["old_secret"],) if row["old_secret"] and row["old_secret_until"] > at else ()
     return Registered(
@@ -44,13 +48,16 @@ def _registered(row: Record, at: datetime) -> Registered:
 
 async def enabled(connection: Connection, at: datetime) -> list[Registered]:
     """Every endpoint that is to be called."""
-    rows = await connection.fetch("select * from notifier.endpoints where disabled_at is null")
+    rows = await connection.fetch(f"select {_COLUMNS} from notifier.endpoints where disabled_at is null")  # noqa: S608
     return [_registered(row, at) for row in rows]
 
 
 async def of_client(database: Database, client: str, at: datetime) -> list[Registered]:
     """The endpoints of one client, by name."""
-    rows = await database.fetch("select * from notifier.endpoints where client = $1 order by name", client)
+    rows = await database.fetch(
+        f"select {_COLUMNS} from notifier.endpoints where client = $1 order by name",  # noqa: S608
+        client,
+    )
     return [_registered(row, at) for row in rows]
 
 
@@ -136,8 +143,11 @@ async def _give_up(connection: Connection, lane: str, detail: str, at: datetime)
     rows = await connection.fetch(
         """with given_up as (
               update notifier.notices set state = 'gone', outcome = 'gone', detail = $2, lease = null,
-                 leased_until = null where lane = $1 and state = 'due' returning *)
-           select g.*, t.event, t.at, t.zh, t.en, t.reply from given_up g join notifier.told t using (case_id, seq)
+                 leased_until = null where lane = $1 and state = 'due'
+                 returning notice_id, report_id, case_id, seq, recipient, channel, attempts)
+           select g.notice_id, g.report_id, g.case_id, g.seq, g.recipient, g.channel, g.attempts, t.event, t.at,
+                  t.zh, t.en, t.reply
+           from given_up g join notifier.told t using (case_id, seq)
            order by g.case_id, g.seq""",
         lane,
         detail,

@@ -20,7 +20,8 @@ class Entry:
 
 
 _FEED = f"""
-select n.*, n.xid::text as xid_text, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref
+select n.notice_id, n.report_id, n.case_id, n.seq, n.recipient, n.id, n.xid::text as xid_text, t.event, t.at, t.zh,
+       t.en, t.reply, r.reporter_ref
 from notifier.notices n join notifier.told t using (case_id, seq)
 left join notifier.reporters r on r.report_id = n.report_id
 where n.client = $1 and n.channel = 'feed' and (n.xid, n.id) > ($2::text::xid8, $3::bigint)
@@ -57,7 +58,8 @@ async def notices(
 ) -> list[Standing]:
     """The client's notices, oldest first, those behind place `after`."""
     rows = await database.fetch(
-        """select n.*, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref
+        """select n.notice_id, n.report_id, n.case_id, n.seq, n.recipient, n.id, n.channel, n.state, n.attempts,
+                  n.due_at, n.outcome, n.detail, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref
            from notifier.notices n join notifier.told t using (case_id, seq)
            left join notifier.reporters r on r.report_id = n.report_id and n.recipient like 'report:%'
            where n.client = $1 and n.id > $4 and ($2::text is null or n.state = $2)

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 
 from chassis import faults
 from chassis.logs import log
-from chassis.postgres.pool import Connection, Database, Unavailable
+from chassis.postgres.pool import DATABASE_ERRORS, Connection, Database
 from services.notifier import ledger_attempts, ledger_endpoints
 from services.notifier.attempt import Attempt, Send, next_step, spread_of
 from services.notifier.callback import Callbacks
@@ -83,8 +83,8 @@ class Rounds:
                 self._endpoints = {e.lane: e for e in await ledger_endpoints.enabled(connection, at)}
                 claimed = await ledger_attempts.claim(connection, self._rooms(), uuid4(), at)
             faults.reach("notifier.claimed")
-        except (Unavailable, OSError) as why:
-            log.warning("round.failed", why=str(why)[:200])
+        except DATABASE_ERRORS as why:
+            log.warning("round.failed", why=f"{type(why).__name__}: {why}"[:200])
             await asyncio.sleep(AWAY_SECONDS)
             return []
         self._busy.update(c.lane for c in claimed)
@@ -136,8 +136,8 @@ class Rounds:
                 await self._judge(connection, results)
                 faults.reach("notifier.recorded")
             faults.reach("notices.pending")
-        except (Unavailable, OSError) as why:
-            log.warning("record.failed", notices=len(results), why=str(why)[:200])
+        except DATABASE_ERRORS as why:
+            log.warning("record.failed", notices=len(results), why=f"{type(why).__name__}: {why}"[:200])
             return False
         for result, _ in results:
             self._tell(result)

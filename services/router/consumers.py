@@ -12,7 +12,7 @@ from uuid import UUID
 from faststream.kafka import KafkaBroker
 
 from chassis import faults
-from chassis.kafka.consumer import Aside, Consumer, consume
+from chassis.kafka.consumer import Aside, Consumer, Source, consume
 from chassis.kafka.envelope import Envelope, Unreadable, open_envelope
 from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write
@@ -55,7 +55,8 @@ def subscribe(broker: KafkaBroker, door: Door) -> Consumer:
     def committed() -> None:
         faults.reach("router.committed")
 
-    return consume(broker, REPORTS.name, GROUP, door.database, read, work, REPORTS.kinds.values(), after=committed)
+    source = Source(REPORTS.name, REPORTS.writer, GROUP)
+    return consume(broker, source, door.database, read, work, REPORTS.kinds.values(), after=committed)
 
 
 async def on_batch(connection: Connection, door: Door, pairs: Sequence[Pair]) -> Sequence[Aside]:

@@ -63,7 +63,7 @@ async def sums(
 
 _SUMS = """
 with counted as (
-    select {by} as code, a.*,
+    select {by} as code, spent_s, extensions, deadline, handled_at, reworked_at, returned_at, ended_at,
         deadline >= $1 and deadline < $2 and (returned_at is null or returned_at >= $3)
             and (ended_at is null or ended_at >= $3 or ended_at > deadline and ended not in ('void', 'linked'))
             as is_due,

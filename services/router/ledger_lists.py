@@ -46,9 +46,9 @@ class Listed:
 
 _UNTIL = f"select coalesce($6::text::xid8, {horizon('router')}) as until offset 0"
 _STANDING = f"""
-select now.until::text as until, c.* from ({_UNTIL}) now
+select now.until::text as until, c.deadline, c.case_id, c.body from ({_UNTIL}) now
 left join lateral (
-    select found.* from unnest($2::text[]) s (state) cross join lateral (
+    select found.deadline, found.case_id, found.body from unnest($2::text[]) s (state) cross join lateral (
         select deadline, case_id, body from router.cases
         where platform = $1 and is_open and state = s.state and (deadline, case_id) > ($3, $4)
             and placed < now.until
@@ -56,10 +56,11 @@ left join lateral (
     order by deadline, case_id limit $5) c on true
 order by c.deadline, c.case_id"""  # noqa: S608
 _FRESH = f"""
-select now.until::text as until, c.* from ({_UNTIL}) now
+select now.until::text as until, c.deadline, c.case_id, c.body from ({_UNTIL}) now
 left join lateral (
     select deadline, case_id, body from (
-        select * from router.cases where platform = $1 and is_open and placed >= $7::text::xid8
+        select deadline, case_id, body, state from router.cases
+        where platform = $1 and is_open and placed >= $7::text::xid8
             and placed < now.until offset 0) new
     where state = any($2) and (deadline, case_id) > ($3, $4) order by deadline, case_id limit $5) c on true
 order by c.deadline, c.case_id"""  # noqa: S608

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from chassis import faults
 from chassis.logs import log
-from chassis.postgres.pool import Unavailable
+from chassis.postgres.pool import DATABASE_ERRORS
 from services.router import ledger_timers
 from services.router.act import Ask, Door, act
 from services.router.commands import Refusal, Ring
@@ -19,8 +19,8 @@ async def ring_due_timers(door: Door, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         try:
             rung = await make_round(door)
-        except Unavailable as why:
-            log.warning("round.failed", why=str(why))
+        except DATABASE_ERRORS as why:
+            log.warning("round.failed", why=f"{type(why).__name__}: {why}"[:200])
             rung = 0
         if not rung:
             try:

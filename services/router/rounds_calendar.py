@@ -7,7 +7,7 @@ import asyncio
 from uuid import UUID
 
 from chassis.logs import log
-from chassis.postgres.pool import Unavailable
+from chassis.postgres.pool import DATABASE_ERRORS
 from services.router import ledger_calendar
 from services.router.act import Ask, Door, act
 from services.router.commands import Refusal, Reschedule
@@ -24,8 +24,8 @@ async def follow_calendar(door: Door, stopping: asyncio.Event) -> None:
         try:
             followed = followed or await reschedule_all(door)
             PROVISIONAL.set(await ledger_calendar.provisional(door.database))
-        except Unavailable as why:
-            log.warning("round.failed", why=str(why))
+        except DATABASE_ERRORS as why:
+            log.warning("round.failed", why=f"{type(why).__name__}: {why}"[:200])
         try:
             await asyncio.wait_for(stopping.wait(), ROUND_SECONDS)
         except TimeoutError:

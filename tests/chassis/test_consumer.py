@@ -13,13 +13,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from chassis.kafka.batch import MOST_SPOILED
 from chassis.kafka.connection import keep_connected
-from chassis.kafka.consumer import Aside, Consumer, consume
+from chassis.kafka.consumer import Aside, Consumer, Source, consume
 from chassis.kafka.envelope import headers_of, open_envelope
 from chassis.kafka.producer import Publisher, Unsent, broker_of
 from chassis.kafka.relay import Relay
-from chassis.postgres import outbox
+from chassis.kafka.suspects import MOST_SUSPECTS
+from chassis.postgres import outbox, positions
 from chassis.postgres.pool import Connection, Database, Unavailable
 
 TUESDAY_NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -41,6 +41,10 @@ class Trial:
     fail_first: int = 0
     broken: frozenset[int] = frozenset()
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def source(self) -> Source:
+        return Source(self.name, "trial", f"{self.name}.group")
 
     def read(self, record: Any) -> int:
         open_envelope(record)
@@ -65,7 +69,7 @@ class Trial:
 
     def consumer(self) -> tuple[Any, Consumer]:
         broker = broker_of(self.kafka, "trial")
-        return broker, consume(broker, self.name, f"{self.name}.group", self.database, self.read, self.work)
+        return broker, consume(broker, self.source, self.database, self.read, self.work)
 
     async def rows(self) -> dict[int, int]:
         return {r["id"]: r["times"] for r in await self.database.fetch(f"select id, times from {self.name}.seen")}
@@ -102,6 +106,7 @@ async def trial(kafka: str, postgres: str) -> AsyncIterator[Trial]:
         f"create schema {name}",
         f"create table {name}.seen (id int primary key, times int)",
         *outbox.ddl(name),
+        *positions.ddl(name),
     ):
         await connection.execute(statement)
     database = Database(postgres, "trial", 4)
@@ -191,7 +196,7 @@ async def test_poison_is_parked_whole_and_its_neighbours_go_on(trial: Trial, pro
 async def test_more_spoiled_records_than_a_few_block_and_are_not_parked(
     trial: Trial, producer: AIOKafkaProducer
 ) -> None:
-    trial.broken = frozenset(range(MOST_SPOILED + 1))
+    trial.broken = frozenset(range(MOST_SUSPECTS + 1))
     for n in trial.broken:
         await producer.send_and_wait(trial.name, b"%d" % n, key=b"k", headers=raw(headers()))
     broker, consumer = trial.consumer()
@@ -203,7 +208,7 @@ async def test_more_spoiled_records_than_a_few_block_and_are_not_parked(
 
     trial.broken = frozenset()
 
-    assert dict.fromkeys(range(MOST_SPOILED + 1), 1) == await trial.until_rows(MOST_SPOILED + 1)
+    assert dict.fromkeys(range(MOST_SUSPECTS + 1), 1) == await trial.until_rows(MOST_SUSPECTS + 1)
     trial.stopping.set()
     await task
 

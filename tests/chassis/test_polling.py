@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from chassis.kafka.holding import Holding
 from chassis.kafka.polling import CarefulPoll, Drain
 
 
@@ -32,7 +33,7 @@ class Forgetful:
 
 async def test_a_position_that_never_comes_is_set_to_what_is_committed() -> None:
     consumer = Forgetful()
-    poll = CarefulPoll(consumer, Drain()).poll
+    poll = CarefulPoll(consumer, Drain(Holding("reports"))).poll
     async with asyncio.timeout(30):
         first = await poll()
         second = await poll()

@@ -163,10 +163,22 @@ async def test_what_ends_well_is_committed(database: Database) -> None:
         ("08006", Unavailable),  # connection_failure
         ("23505", asyncpg.UniqueViolationError),
         ("22012", asyncpg.DivisionByZeroError),
-        ("42501", asyncpg.InsufficientPrivilegeError),
+        ("22021", asyncpg.CharacterNotInRepertoireError),
+        ("23502", asyncpg.NotNullViolationError),
+        ("25006", Unavailable),  # read_only_sql_transaction
+        ("25P03", Unavailable),  # idle_in_transaction_session_timeout
+        ("42501", Unavailable),  # insufficient_privilege
+        ("42703", Unavailable),  # undefined_column
+        ("42P01", Unavailable),  # undefined_table
+        ("0A000", Unavailable),  # feature_not_supported: a cached plan must not change its result
+        ("26000", Unavailable),  # invalid_sql_statement_name
+        ("53100", Unavailable),  # disk_full
+        ("58030", Unavailable),  # io_error
+        ("P0001", Unavailable),  # raise_exception: a trigger that an operator has added
+        ("XX000", Unavailable),  # internal_error
     ],
 )
-async def test_what_waiting_cures_is_told_apart_from_our_mistakes(
+async def test_what_the_values_of_a_statement_cause_is_told_apart_from_what_waiting_cures(
     database: Database, code: str, raised: type[Exception]
 ) -> None:
     with pytest.raises(raised) as caught:
@@ -197,7 +209,59 @@ async def test_a_session_can_be_found_by_name_and_is_bounded(database_url: str) 
     told = [(await database.fetch("select current_setting($1)", name))[0][0] for name in names]
     await database.close()
 
-    assert ["pool-named", "15s", "30s", "UTC"] == told
+    assert ["pool-named", "15s", "10s", "UTC"] == told
+
+
+async def test_a_read_only_server_is_noticed_and_its_sessions_are_not_used_again(
+    database: Database, database_url: str, other: Any
+) -> None:
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    await other.execute(f"alter database {name} set default_transaction_read_only = on")
+    await database.check()
+    stale = Database(database_url, "pool-stale", 2)
+    await stale.open()
+    try:
+        while_read_only = await stale.check()
+        with pytest.raises(Unavailable, match="ReadOnlySQLTransactionError"):
+            await stale.execute("insert into kept values (1)")
+    finally:
+        await other.execute("set default_transaction_read_only = off")
+        await other.execute(f"alter database {name} reset default_transaction_read_only")
+    await until_well(stale)  # the setting of a session is that of its beginning: only a new one takes writes
+    await stale.execute("insert into kept values (2)")
+    await stale.close()
+
+    assert "PostgreSQL is read-only" == while_read_only
+    assert [2] == await kept(database)
+
+
+async def until_well(database: Database) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await database.check() is not None:
+            await asyncio.sleep(0.1)
+
+
+async def test_a_right_that_is_missing_is_told_by_the_check_until_nothing_is_refused_any_more(
+    database: Database,
+) -> None:
+    with pytest.raises(Unavailable):
+        await database.execute("select unknown_column from kept")
+
+    assert "PostgreSQL refuses what the service needs: UndefinedColumnError" in str(await database.check())
+
+
+async def test_a_statement_that_was_prepared_before_the_table_changed_fails_once_at_most(database: Database) -> None:
+    await database.execute("insert into kept values (1)")
+    query = "select * from kept"
+    await database.fetch(query)
+    await database.execute("alter table kept add column other text")
+    with pytest.raises(Unavailable, match="cached"):
+        async with database.transaction() as connection:
+            await connection.fetch(query)
+    async with database.transaction() as connection:
+        rows = await connection.fetch(query)
+
+    assert [(1, None)] == [tuple(row) for row in rows]
 
 
 async def test_a_transaction_that_is_cancelled_while_it_begins_leaves_no_connection_in_the_middle_of_one(

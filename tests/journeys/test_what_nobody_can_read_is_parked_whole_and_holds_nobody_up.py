@@ -19,14 +19,17 @@ GROUP = "router.reports"
 
 def fit(kind: str = "report.received") -> Headers:
     told = {
-        "ce_specversion": "1.0", "ce_id": str(uuid.uuid4()), "ce_type": kind, "ce_source": "trial",
+        "ce_specversion": "1.0", "ce_id": str(uuid.uuid4()), "ce_type": kind, "ce_source": "/intake",
         "ce_time": "2026-11-24T04:00:00Z", "content-type": "application/json",
     }  # fmt: skip
     return [(name, value.encode()) for name, value in told.items()]
 
 
+FOREIGN = [("ce_source", b"/router") if name == "ce_source" else (name, value) for name, value in fit()]
+
+
 def corpus() -> list[tuple[bytes, Headers]]:
-    """Records that no consumer of `reports` can read: no JSON, no object, nothing, no type, unfit, deep, huge."""
+    """Records that no consumer of `reports` can read: no JSON, no object, nothing, no type, foreign, deep, huge."""
     return [
         (b'{"report_id": "', fit()),
         (b"[1, 2]", fit()),
@@ -34,6 +37,7 @@ def corpus() -> list[tuple[bytes, Headers]]:
         (b"{}", [header for header in fit() if header[0] != "ce_type"]),
         (b'{"kind": "of tomorrow"}', fit("report.dreamt")),
         (b'{"report_id": "x"}', fit()),
+        (b'{"source": "of another topic"}', FOREIGN),
         (b"[" * 20_000 + b"]" * 20_000, fit()),
         (b'{"text": "' + b"x" * 900_000 + b'"}', fit()),
         (b'{"header": 1}', [*fit(), ("ce_subject", b"\xff\xfe")]),
