@@ -7,7 +7,7 @@ from shapely import intersects_xy, prepare
 from shapely.geometry.base import BaseGeometry
 
 from schemas.events import Place
-from services.intake.coordinates import System, to_wgs84
+from schemas.coordinates import System, to_wgs84
 
 Misplaced = Literal["lon_lat_swapped", "outside_city"]
 

@@ -6,6 +6,7 @@ A case with a finding waits for the centre instead of closing.
 import hashlib
 from collections.abc import Iterator, Sequence
 
+from schemas.coordinates import SYSTEMS, to_wgs84
 from services.router.case import Case
 from services.router.city import City
 from services.router.commands import Handle
@@ -55,5 +56,8 @@ def _suspicious(case: Case, command: Handle, city: City) -> Iterator[str]:
 
 
 def _is_far(case: Case, point: tuple[float, float], far_m: float) -> bool:
+    """Far in every coordinate system: EXIF names none, and cameras in this country write any of the three."""
     lon, lat = case.place.lon, case.place.lat
-    return lon is not None and lat is not None and distance_m(lon, lat, *point) > far_m
+    if lon is None or lat is None:
+        return False
+    return all(distance_m(lon, lat, *to_wgs84(*point, system)) > far_m for system in SYSTEMS)

@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from schemas.events import Place
 from services.intake.city import read_city
-from services.intake.coordinates import Point, System, gcj_to_bd, wgs_to_gcj
+from schemas.coordinates import Point, System, gcj_to_bd, wgs_to_gcj
 from services.intake.place import Districts, Misplaced, place
 
 TAIYUAN = read_city(Path(__file__).parents[2] / "cities/taiyuan").districts

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from schemas.coordinates import SYSTEMS, Point, System, gcj_to_bd, wgs_to_gcj
 from services.router.case import Case
 from services.router.city import City
 from services.router.closing import findings, is_drawn, missing
@@ -56,6 +57,13 @@ def shows(*contents: str, generation: int = 1, text: str = "换了新的", **mor
     return handling(generation, media=media, photos=photos, text=text, **more)
 
 
+def written(system: System, east: float, north: float) -> Point:
+    """What a camera writes that stands so many metres from the case and knows its position in `system`."""
+    gcj = wgs_to_gcj(LON + east * METRE_EAST, LAT + north * METRE_NORTH)
+    wgs = (LON + east * METRE_EAST, LAT + north * METRE_NORTH)
+    return {"WGS-84": wgs, "GCJ-02": gcj, "BD-09": gcj_to_bd(*gcj)}[system]
+
+
 FINDINGS: Sequence[tuple[str, Case, Handle, tuple[str, ...]]] = [
     ("nothing", SHOWN, shows("ef"), ()),
     ("no photo, nothing", SHOWN, shows(), ()),
@@ -64,10 +72,13 @@ FINDINGS: Sequence[tuple[str, Case, Handle, tuple[str, ...]]] = [
     ("the photo of who disputed it", REOPENED, shows("ad", generation=2), ("photo_from_before",)),
     ("the photo of the first handling", HANDLED_ONCE, shows("cd", generation=2), ("photo_reused",)),
     ("a photo of another case", SHOWN, shows("ef", photos_elsewhere=("ef" * 32,)), ("photo_of_another_case",)),
-    ("taken 499 m to the north", SHOWN, shows("ef", points=((LON, LAT + 499 * METRE_NORTH),)), ()),
-    ("taken 501 m to the north", SHOWN, shows("ef", points=((LON, LAT + 501 * METRE_NORTH),)), ("photo_far_away",)),
-    ("taken 499 m to the east", SHOWN, shows("ef", points=((LON + 499 * METRE_EAST, LAT),)), ()),
-    ("taken 501 m to the west", SHOWN, shows("ef", points=((LON - 501 * METRE_EAST, LAT),)), ("photo_far_away",)),
+    *(
+        (f"taken {metres} m away by a camera that writes {system}", SHOWN,
+         shows("ef", points=(written(system, east * metres, north * metres),)), found)
+        for system in SYSTEMS
+        for metres, found in ((0, ()), (499, ()), (2100, ("photo_far_away",)), (90_000, ("photo_far_away",)))
+        for east, north in ((0, 1), (0, -1), (1, 0), (-1, 0))
+    ),
     ("one of two taken far away", SHOWN, shows("ef", "ee", points=((LON, LAT), (LON, LAT + 1))), ("photo_far_away",)),
     ("nobody knows from where it is far", NOWHERE, shows("ef", points=((LON, LAT + 1),)), ()),
     ("words of the first handling", HANDLED_ONCE, shows("ef", generation=2, text="已处理"), ("text_reused",)),

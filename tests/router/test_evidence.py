@@ -76,7 +76,7 @@ async def test_after_a_rework_the_photo_and_the_words_must_be_new(door: Door, ca
 
 
 @pytest.mark.parametrize(
-    ("metres", "found"), [(490, []), (510, ["photo_far_away"]), (90_000, ["photo_far_away"]), (None, [])]
+    ("metres", "found"), [(490, []), (2_100, ["photo_far_away"]), (90_000, ["photo_far_away"]), (None, [])]
 )
 async def test_a_photo_that_was_taken_far_away_is_found(
     door: Door, call: Caller, metres: float | None, found: list[str]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.coordinates import (
+from schemas.coordinates import (
     Point,
     System,
     bd_to_gcj,

@@ -4,6 +4,7 @@ from math import atan2, cos, hypot, pi, radians, sin, sqrt
 from typing import Literal, assert_never
 
 System = Literal["GCJ-02", "BD-09", "WGS-84"]
+SYSTEMS: tuple[System, ...] = ("WGS-84", "GCJ-02", "BD-09")
 Point = tuple[float, float]
 
 _A = 6378245.0
