@@ -4,6 +4,7 @@ Started by `darkroom`, which hands it a listening socket; it ends when its stand
 does, that is, with the service. A connection brings one photo and takes back one line of JSON and the new bytes.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -15,17 +16,24 @@ import struct
 import sys
 import warnings
 import zlib
+from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
+from services.intake.darkroom_picture import decoded, in_srgb, upright
+from services.intake.photo import LARGEST_BYTES, MOST_MEMORY, MOST_PIXELS, look_at
+from services.intake.photo_likeness import SIDE, likeness_of
+from services.intake.photo_parts import split
 from services.intake.photo_point import point_of
 
-MOST_MEMORY = 1_200_000_000
-MOST_SECONDS = 5
+MOST_SPACE = MOST_MEMORY + 5 * LARGEST_BYTES
+"""Of a child's own data: the pixels, the photo as it came, was taken apart and is sent back, and what Pillow needs."""
+MOST_SECONDS, MOST_WAITED = 6, 10
+"""Of work, and by the clock."""
 UNDECODABLE = (
     OSError, ValueError, SyntaxError, MemoryError, Warning, Image.DecompressionBombError, KeyError, TypeError,
-    IndexError, EOFError, OverflowError, struct.error, zlib.error,
+    IndexError, EOFError, OverflowError, AttributeError, struct.error, zlib.error,
 )  # fmt: skip
 _MODES = {"JPEG": ("L", "RGB"), "PNG": ("L", "LA", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
 _SAVE: dict[str, dict[str, Any]] = {
@@ -36,40 +44,63 @@ _SAVE: dict[str, dict[str, Any]] = {
 
 
 def develop(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Decodes the whole photo, turns it upright and encodes it anew without metadata.
+    """Decodes the whole photo, turns it upright, in sRGB and bounded in size, and encodes it without metadata.
 
-    The first value holds width, height and `evidence` (what EXIF says of time and position, and `lon` and `lat` where
-    it says so in a form that can be read). What cannot be decoded raises what Pillow raises.
+    The first value holds width, height, `likeness` (see `photo_likeness`) and `evidence` (what EXIF says of time and
+    position, and `lon` and `lat` where it says so in a form that can be read). Metadata that cannot be read counts as
+    absent; a picture that cannot be decoded raises what Pillow raises.
     """
-    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as photo:
-        form = "JPEG" if photo.format == "MPO" else str(photo.format)
-        evidence = _evidence(photo)
-        photo.load()
-        upright = ImageOps.exif_transpose(photo)
-    if upright.mode not in _MODES[form]:
-        upright = upright.convert("RGBA" if upright.has_transparency_data and form != "JPEG" else "RGB")
-    upright.info = {}
+    header = look_at(data)
+    if isinstance(header, str):
+        raise ValueError(header)
+    parts = split(data, header.format)
+    evidence, turned = _said(parts.exif)
+    picture = upright(in_srgb(decoded(parts.picture, header), parts.icc), turned or parts.turned)
+    if picture.mode not in _MODES[header.format]:
+        picture = picture.convert("RGBA" if "A" in picture.mode and header.format != "JPEG" else "RGB")
+    picture.info = {}
     out = io.BytesIO()
-    upright.save(out, form, **_SAVE[form])
-    return {"width": upright.width, "height": upright.height, "evidence": evidence}, out.getvalue()
+    picture.save(out, header.format, **_SAVE[header.format])
+    likeness = likeness_of(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX).tobytes())
+    told = {"width": picture.width, "height": picture.height, "evidence": evidence, "likeness": likeness}
+    return told, out.getvalue()
 
 
-def _evidence(photo: Image.Image) -> dict[str, Any]:
-    exif = photo.getexif()
-    taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
-    gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
-    position = {ExifTags.GPSTAGS.get(tag, str(tag)): str(value)[:100] for tag, value in gps.items()}
-    said = {name: value for name, value in (("taken", taken and str(taken)[:40]), ("position", position)) if value}
-    point = point_of(gps)
-    return said | {"lon": point[0], "lat": point[1]} if point else said
+def _said(block: bytes) -> tuple[dict[str, Any], int | None]:
+    """What EXIF says that can be read: the evidence, and the orientation, 1 to 8."""
+    exif = Image.Exif()
+    said: dict[str, Any] = {}
+    with contextlib.suppress(*UNDECODABLE):
+        exif.load(block)
+    with contextlib.suppress(*UNDECODABLE):
+        taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+        said |= {"taken": str(taken)[:40]} if taken else {}
+    with contextlib.suppress(*UNDECODABLE):
+        gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        position = {ExifTags.GPSTAGS.get(tag, str(tag)): str(value)[:100] for tag, value in gps.items()}
+        said |= {"position": position} if position else {}
+        point = point_of(gps)
+        said |= {"lon": point[0], "lat": point[1]} if point else {}
+    turned = None
+    with contextlib.suppress(*UNDECODABLE):
+        turned = exif.get(ExifTags.Base.Orientation)
+    return said, turned if isinstance(turned, int) and 1 <= turned <= 8 else None
+
+
+def _limit() -> None:
+    """Bounds what this process may do. The space is counted from what it has of its parent's."""
+    pages = int(Path("/proc/self/statm").read_text().split()[5]) if sys.platform == "linux" else 0
+    space = pages * resource.getpagesize() + MOST_SPACE
+    for limit, most in (
+        (resource.RLIMIT_DATA, space), (resource.RLIMIT_CPU, MOST_SECONDS), (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):  # fmt: skip
+        resource.setrlimit(limit, (most, most))
+    signal.alarm(MOST_WAITED)  # ends a child that waits for ever
 
 
 def _answer(connection: socket.socket) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.alarm(MOST_SECONDS + 1)  # ends a child that waits for ever
+    _limit()
     with connection, connection.makefile("rwb") as stream:
         data = stream.read(int.from_bytes(stream.read(4), "big"))
         try:
@@ -81,7 +112,9 @@ def _answer(connection: socket.socket) -> None:
 
 def main(listening: socket.socket) -> None:
     """Serves until standard input ends."""
-    warnings.simplefilter("error")
+    warnings.simplefilter("ignore")  # what Pillow finds odd about metadata is no reason to refuse a picture
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     Image.init()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the children
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the terminal is the service's business

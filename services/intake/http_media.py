@@ -1,16 +1,13 @@
 """Photos in and out: bounded, looked at, developed without metadata, stored by hash, named by a signed receipt."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from python_multipart.exceptions import MultipartParseError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from chassis.http.bodies import read_bytes
 from chassis.http.problems import Problem
@@ -18,7 +15,9 @@ from chassis.keys import Client, Keys
 from chassis.logs import log
 from chassis.receipts import Forged, read, sign
 from services.intake.darkroom import Darkroom, Developed
-from services.intake.photo import LARGEST_BYTES, MEDIA_TYPES, format_of, look_at
+from services.intake.darkroom_turns import Crowded, Full
+from services.intake.http_multipart import Unreadable, file_in
+from services.intake.photo import LARGEST_BYTES, MEDIA_TYPES, MOST_STEPS, format_of, look_at
 from services.intake.photo_store import PhotoStore, StoreAway
 
 T = TypeVar("T")
@@ -27,9 +26,10 @@ WRAPPING = 16_384
 _REFUSED = {
     "not_an_image": "Not a JPEG, PNG or WebP.",
     "image_cut_off": "The photo ends too early.",
-    "too_many_pixels": "At most 50 million pixels.",
+    "too_many_pixels": "At most 52 million pixels, and 13 million in WebP; docs/apps.md has the limits of each format.",
     "side_too_long": "No side over 16,000 pixels.",
     "more_than_one_frame": "One picture, no animation.",
+    "header_too_long": f"More than {MOST_STEPS} segments stand before the picture.",
 }
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -67,7 +67,7 @@ def add_media(app: FastAPI, lab: Lab) -> None:
     @app.post("/v1/media", status_code=201, openapi_extra=_DOCUMENTED, summary="Send a photo", tags=["media"])
     async def post_media(request: Request) -> Response:
         client = lab.keys.admit(request, "app", "platform")
-        photo = await _developed(await _photo_of(request), lab.darkroom)
+        photo = await _developed(await _photo_of(request), client.name, lab.darkroom)
         sha256 = hashlib.sha256(photo.data).hexdigest()
         await _stored(lab.store.put(sha256, photo.data, photo.evidence))
         media_id = sign(lab.receipt_key, client.name, sha256, datetime.now(UTC), _point(client, photo.evidence))
@@ -95,11 +95,17 @@ def _point(client: Client, evidence: dict[str, Any]) -> tuple[float, float] | No
     return (evidence["lon"], evidence["lat"]) if client.kind == "platform" and "lon" in evidence else None
 
 
-async def _developed(data: bytes, darkroom: Darkroom) -> Developed:
+async def _developed(data: bytes, app: str, darkroom: Darkroom) -> Developed:
     header = look_at(data)
     if isinstance(header, str):
         raise Problem(422, header, _REFUSED[header], field="file")
-    photo = await darkroom.develop(data)
+    try:
+        photo = await darkroom.develop(data, app)
+    except Crowded as why:
+        detail = "Too many of your photos are being decoded. Send the next one when one of them is answered."
+        raise Problem(429, "too_many_waiting", detail, retry_after=2) from why
+    except Full as why:
+        raise Problem(503, "overloaded", "Too many photos are being decoded. Try again.", retry_after=3) from why
     if photo is None:
         raise Problem(422, "undecodable", "The photo cannot be decoded within the limits.", field="file")
     return photo
@@ -108,26 +114,18 @@ async def _developed(data: bytes, darkroom: Darkroom) -> Developed:
 async def _photo_of(request: Request) -> bytes:
     kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await _part_of(request, await read_bytes(request, LARGEST_BYTES + WRAPPING))
+        return _part_of(request.headers["content-type"], await read_bytes(request, LARGEST_BYTES + WRAPPING))
     if not kind.startswith("image/") and kind != "application/octet-stream":
         raise Problem(415, "content_type", "Send image/*, or multipart/form-data.", field="Content-Type")
     return await read_bytes(request, LARGEST_BYTES)
 
 
-async def _part_of(request: Request, body: bytes) -> bytes:
-    async def chunks() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    parser = MultiPartParser(request.headers, chunks(), max_files=1, max_fields=4, max_part_size=1024)
-    parser.spool_max_size = LARGEST_BYTES + WRAPPING  # never on disk
+def _part_of(content_type: str, body: bytes) -> bytes:
     try:
-        form = await parser.parse()
-        parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
-        data = await parts[0].read() if parts else b""
-        await form.close()
-    except (MultiPartException, MultipartParseError, KeyError, UnicodeDecodeError) as why:
+        data = file_in(content_type, body)
+    except Unreadable as why:
         raise Problem(400, "multipart_unreadable", "Not multipart/form-data with one file.", field="body") from why
-    if not parts:
+    if data is None:
         raise Problem(422, "missing", "The form has no file.", field="file")
     if len(data) > LARGEST_BYTES:
         raise Problem(413, "body_too_large", f"At most {LARGEST_BYTES} bytes.", field="file")

@@ -6,8 +6,8 @@ from typing import Literal
 from shapely import intersects_xy, prepare
 from shapely.geometry.base import BaseGeometry
 
-from schemas.events import Place
 from schemas.coordinates import System, to_wgs84
+from schemas.events import Place
 
 Misplaced = Literal["lon_lat_swapped", "outside_city"]
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from schemas.coordinates import System
 from schemas.events import Instant, Place
 from schemas.reports import Photo
 from services.intake.claim import MOST_PHOTOS, Claim, Fault, Unfit, clean, faults_of, named, not_empty
-from schemas.coordinates import System
 from services.intake.place import Districts, place
 from services.intake.receipt import cite_all
 from services.intake.screening import mask

@@ -115,8 +115,9 @@ class Handle:
     """The platform says that it is done.
 
     `photos` are SHA-256 (hex) of what `media` names, `points` the lon, lat at which those were taken that say so, in
-    whatever system the camera writes. `photos_elsewhere` are those of `photos` that another case shows already, `said_elsewhere` whether the platform
-    used the same words for another case of late: what the ledger knew when the act came.
+    whatever system the camera writes. `photos_elsewhere` are those of `photos` that another case shows already,
+    `said_elsewhere` whether the platform used the same words for another case of late: what the ledger knew when the
+    act came.
     """
 
     by: Actor

@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from services.intake.photo import LONGEST_SIDE, MOST_PIXELS, Header, format_of, look_at
+from services.intake.photo import (
+    DECODED_AT_MOST,
+    LONGEST_SIDE,
+    MOST_MEMORY,
+    MOST_PIXELS,
+    Header,
+    format_of,
+    look_at,
+)  # fmt: skip
+from services.intake.photo_walk import TooLong, jpeg_segments, png_chunks, webp_chunks
 from tests.standins.photos import photo
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -44,6 +54,12 @@ def jpeg(width: int, height: int, *before: bytes, marker: int = 0xC0) -> bytes:
     return b"\xff\xd8" + b"".join(before) + size + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" + b"\0" * 9 + b"\xff\xd9"
 
 
+def progressive(width: int, height: int, sampling: int) -> bytes:
+    """Of a progressive JPEG with three components, the first sampled as it says, what stands before its scans."""
+    size = struct.pack(">BBHBHHB", 0xFF, 0xC2, 17, 8, height, width, 3)
+    return b"\xff\xd8" + size + bytes([1, sampling, 0, 2, 0x11, 0, 3, 0x11, 0]) + b"\xff\xda"
+
+
 def webp(kind: bytes, payload: bytes) -> bytes:
     body = b"WEBP" + kind + struct.pack("<I", len(payload)) + payload
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -61,11 +77,19 @@ def zipped() -> bytes:
     return out.getvalue()
 
 
+def framed_webp(frames: int) -> bytes:
+    """An extended WebP that says it is animated, and has so many frames (of nothing)."""
+    body = extended(30, 20, flags=0x02)[8:] + (b"ANMF" + struct.pack("<I", 4) + b"none") * frames
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+CAMERAS_OF_50_MEGAPIXELS = [(8192, 6144), (8160, 6144), (8688, 5792), (8256, 6192), (8640, 5760), (8160, 6120)]
 EXIF = b"\xff\xe1" + struct.pack(">H", 8) + b"Exif\0\0"
 STUFFING = b"\xff" * 5
 PHOTOS = [
     ("jpeg", encoded("JPEG"), Header("JPEG", 64, 48)),
     ("progressive_jpeg", encoded("JPEG", progressive=True), Header("JPEG", 64, 48)),
+    ("large_progressive_jpeg", progressive(8000, 6000, 0x22), Header("JPEG", 8000, 6000)),
     ("jpeg_of_a_phone", photo(1), Header("JPEG", *Image.open(io.BytesIO(photo(1))).size)),
     ("jpeg_with_segments_before", jpeg(30, 20, EXIF, STUFFING, b"\xff\xd0", EXIF), Header("JPEG", 30, 20)),
     ("jpeg_with_a_zip_behind", encoded("JPEG") + zipped(), Header("JPEG", 64, 48)),
@@ -75,8 +99,12 @@ PHOTOS = [
     ("webp", encoded("WEBP"), Header("WEBP", 64, 48)),
     ("lossless_webp", encoded("WEBP", lossless=True), Header("WEBP", 64, 48)),
     ("extended_webp", encoded("WEBP", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"), Header("WEBP", 64, 48)),
-    ("widest", png(LONGEST_SIDE, 3125), Header("PNG", LONGEST_SIDE, MOST_PIXELS // LONGEST_SIDE)),
-    ("highest", jpeg(3125, LONGEST_SIDE), Header("JPEG", MOST_PIXELS // LONGEST_SIDE, LONGEST_SIDE)),
+    ("widest", png(LONGEST_SIDE, 3250), Header("PNG", LONGEST_SIDE, MOST_PIXELS // LONGEST_SIDE)),
+    ("highest", jpeg(3250, LONGEST_SIDE), Header("JPEG", MOST_PIXELS // LONGEST_SIDE, LONGEST_SIDE)),
+    *((f"of_a_50_MP_camera_{w}", jpeg(w, h), Header("JPEG", w, h)) for w, h in CAMERAS_OF_50_MEGAPIXELS),
+    ("jpeg_with_fill", jpeg(30, 20, b"\xff" * 5_000_000), Header("JPEG", 30, 20)),
+    ("png_with_one_frame", png(30, 20, chunk(b"acTL", b"\0\0\0\1\0\0\0\0")), Header("PNG", 30, 20)),
+    ("webp_with_one_frame", framed_webp(1), Header("WEBP", 30, 20)),
 ]
 REFUSED = [
     ("nothing", b"", "not_an_image"),
@@ -108,7 +136,16 @@ REFUSED = [
     ("jpeg_side_too_long", jpeg(1, 65_535, marker=0xC2), "side_too_long"),
     ("webp_too_wide", extended(65_636, 1), "side_too_long"),
     ("webp_too_high", extended(1, 65_636), "side_too_long"),
-    ("too_many_pixels", png(LONGEST_SIDE, 3126), "too_many_pixels"),
+    ("too_many_pixels", png(LONGEST_SIDE, 3251), "too_many_pixels"),
+    ("webp_that_takes_too_much_memory", extended(4096, 3584), "too_many_pixels"),
+    ("two_frames_of_webp", framed_webp(2), "more_than_one_frame"),
+    ("png_with_two_frames", png(30, 20, chunk(b"acTL", b"\0\0\0\2\0\0\0\0")), "more_than_one_frame"),
+    ("jpeg_of_empty_segments", jpeg(30, 20, b"\xff\xe1\0\x02" * 2_400_000), "header_too_long"),
+    ("jpeg_of_bare_markers", jpeg(30, 20, b"\xff\xd0" * 4_900_000), "header_too_long"),
+    ("png_of_empty_chunks", png(30, 20, chunk(b"teXt", b"") * 800_000), "header_too_long"),
+    ("webp_of_empty_chunks", extended(30, 20, flags=0x02) + b"junk\0\0\0\0" * 1_200_000, "header_too_long"),
+    ("jpeg_of_fill_alone", b"\xff\xd8" + b"\xff" * 9_000_000, "image_cut_off"),
+    ("progressive_jpeg_that_takes_too_much_memory", progressive(8000, 6000, 0x11), "too_many_pixels"),
     ("jpeg_with_too_many_pixels", jpeg(8000, 8000, EXIF), "too_many_pixels"),
     ("webp_with_too_many_pixels", extended(8000, 8000), "too_many_pixels"),
     ("animated_png", animated("PNG"), "more_than_one_frame"),
@@ -125,6 +162,29 @@ def test_a_photo_says_its_format_and_size(data: bytes, header: Header) -> None:
 @pytest.mark.parametrize(("data", "why"), [pytest.param(*row, id=name) for name, *row in REFUSED])
 def test_what_no_darkroom_may_take_is_told_why(data: bytes, why: str) -> None:
     assert why == look_at(data)
+
+
+@pytest.mark.parametrize(
+    "walk",
+    [
+        lambda most: list(jpeg_segments(b"\xff\xd8" + b"\xff\xe1\0\x02" * 500, most)),
+        lambda most: list(png_chunks(SIGNATURE + chunk(b"teXt", b"") * 500, most)),
+        lambda most: list(webp_chunks(b"RIFF\0\0\0\0WEBP" + b"junk\0\0\0\0" * 500, most)),
+    ],
+)
+def test_a_walk_takes_no_more_steps_than_it_may(walk: Callable[[int], Any]) -> None:
+    for most in (1, 10, 499):
+        with pytest.raises(TooLong):
+            walk(most)
+
+
+def test_what_a_photo_takes_in_memory_is_within_the_budget_or_it_is_refused() -> None:
+    taken = [header for _, data, header in PHOTOS if isinstance(look_at(data), Header)]
+    jpeg_sizes = [(w, h) for w in range(100, 16_000, 700) for h in range(100, 16_000, 700)]
+    headers = [Header("JPEG", w, h) for w, h in jpeg_sizes if w * h <= MOST_PIXELS] + taken
+
+    assert [] == [header for header in headers if header.memory > MOST_MEMORY]
+    assert [] == [h for h in headers if h.format == "JPEG" and h.width * h.height / h.scale**2 > DECODED_AT_MOST]
 
 
 @pytest.mark.parametrize("data", [encoded("JPEG"), encoded("PNG"), encoded("WEBP"), extended(64, 48)])

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from schemas.coordinates import Point, System, gcj_to_bd, wgs_to_gcj
 from schemas.events import Place
 from services.intake.city import read_city
-from schemas.coordinates import Point, System, gcj_to_bd, wgs_to_gcj
 from services.intake.place import Districts, Misplaced, place
 
 TAIYUAN = read_city(Path(__file__).parents[2] / "cities/taiyuan").districts
