@@ -44,7 +44,10 @@ class CaseOpened(CaseEvent):
 
 
 class CaseJoined(CaseEvent):
-    """Another citizen reported the same problem; every reporter of the case hears its result."""
+    """Another citizen reported the same problem; every reporter of the case hears its result.
+
+    `findings`: why whoever checks the handling must look at this report first (`joined_after_handling`).
+    """
 
     kind: ClassVar[str] = "case.joined"
     report_id: UUID
@@ -52,6 +55,7 @@ class CaseJoined(CaseEvent):
     media: tuple[str, ...] = ()
     category: CategoryCode | None = None
     place: Place | None = None
+    findings: tuple[str, ...] = ()
 
 
 class CaseHeld(CaseEvent):

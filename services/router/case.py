@@ -34,6 +34,17 @@ class Requested:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What a reporter said of a case that there was already, and the finding that it is for whoever checks."""
+
+    at: datetime
+    report_id: UUID
+    text: str
+    media: tuple[str, ...]
+    finding: str = ""
+
+
+@dataclass(frozen=True)
 class Case:
     """One problem in the street. `opened` and `filed` without a platform waiting are passed through in one decision."""
 
@@ -97,6 +108,8 @@ class Case:
     handled_at: datetime | None = None
     spent_s: int | None = None
     findings: tuple[str, ...] = ()
+    heard_since: tuple[Heard, ...] = ()
+    """What reporters said while the last handling waited for its check; whoever handled it did not know of it."""
     said: tuple[str, ...] = ()
     """Words of earlier handlings."""
     shown: tuple[str, ...] = ()

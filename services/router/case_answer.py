@@ -3,7 +3,7 @@
 from datetime import datetime, timezone
 from typing import Any
 
-from services.router.case import Case
+from services.router.case import Case, Heard
 from services.router.city import City
 
 
@@ -92,8 +92,15 @@ def _requested(case: Case, city: City) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def _heard(one: Heard, city: City) -> dict[str, Any]:
+    return {"at": local(one.at, city), "text": one.text, "media": list(one.media)}
+
+
 def _results(case: Case, city: City) -> dict[str, Any]:
-    handling = {"text": case.handling, "media": list(case.handling_media), "findings": list(case.findings)}
+    handling = {
+        "text": case.handling, "media": list(case.handling_media), "findings": list(case.findings),
+        "heard_since": [_heard(one, city) for one in case.heard_since],
+    }  # fmt: skip
     reply = {"at": local(case.closed_at, city), "text": case.reply, "media": list(case.reply_media)}
     return {
         "handling": {**handling, "at": local(case.handled_at, city)} if case.handling else None,

@@ -33,6 +33,7 @@ def _joined(case: Case, command: Join, at: datetime) -> Events | Refusal:
     joined = ev.CaseJoined(
         **numbered(case, command.by, at), report_id=command.report_id, text=command.text, media=command.media,
         category=command.category, place=command.place,
+        findings=("joined_after_handling",) if case.state == "handled" else (),
     )  # fmt: skip
     return (joined,)
 

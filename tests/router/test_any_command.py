@@ -428,6 +428,16 @@ def accounts_are_what_all_histories_make_of_them(life: Life, case: Case, world: 
     }
 
 
+def whoever_checks_a_handling_is_told_of_every_report_that_came_after_it(life: Life, case: Case, _: World) -> None:
+    if case.state == "handled":
+        handled = max(fact.seq for fact in life.history if isinstance(fact, ev.CaseHandled))
+        late = [fact.report_id for fact in life.history if isinstance(fact, ev.CaseJoined) and fact.seq > handled]
+        unseen = set(late) & set(case.reports)
+
+        assert unseen == {heard.report_id for heard in case.heard_since}
+        assert bool(unseen) == ("joined_after_handling" in case.waits_for.split(","))
+
+
 ACTS = (ev.CaseAccepted, ev.CaseReturned, ev.CaseHandled, ev.CaseRequested)
 LEAVES = (ev.CaseReturned, ev.CaseHandled, ev.CaseClosed, ev.CaseVoided, ev.CaseLinked)
 WITH_A_PLATFORM = ("dispatched", "accepted", "suspended")
@@ -451,6 +461,7 @@ LAWS = (
     deadlines_are_those_of_todays_calendar,
     the_reader_knows_the_case_as_it_was,
     accounts_are_what_all_histories_make_of_them,
+    whoever_checks_a_handling_is_told_of_every_report_that_came_after_it,
 )
 
 
