@@ -42,7 +42,7 @@ async def serve_intake(settings: IntakeSettings) -> None:
     wait, case_wait = (Wait(settings.kafka_bootstrap, topic.name, database) for topic in (REPORTS, CASES))
     darkroom = Darkroom()
     app = serve.application(TITLE, _version(), SUMMARY, health)
-    door, window = _door(settings, keys, city, broker, database), Window(keys, city, database, wait)
+    door, window = _door(settings, keys, city, broker, database, wait), Window(keys, city, database, wait)
     add_reports(app, door)
     add_tracking(app, window)
     add_feedback(app, Desk(door, window, Digests(database, feedback_digests), case_wait))
@@ -64,7 +64,9 @@ async def serve_intake(settings: IntakeSettings) -> None:
         await database.close()
 
 
-def _door(settings: IntakeSettings, keys: Keys, city: City, broker: KafkaBroker, database: Database) -> Door:
+def _door(
+    settings: IntakeSettings, keys: Keys, city: City, broker: KafkaBroker, database: Database, wait: Wait
+) -> Door:
     receipt_key = bytes.fromhex(settings.receipt_key)
     return Door(
         keys=keys,
@@ -72,6 +74,7 @@ def _door(settings: IntakeSettings, keys: Keys, city: City, broker: KafkaBroker,
         terms=Terms(city.categories.keys(), city.districts, receipt_key, city.receipt_lifetime),
         sealer=Sealer(settings.contact_public_key),
         digests=Digests(database),
+        wait=wait,
         publisher=Publisher(broker),
         publish_seconds=settings.publish_seconds,
     )

@@ -57,9 +57,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """A body that cannot be taken; nothing of it was kept."""
+    """A body that cannot be taken; nothing of it was kept.
+
+    `for_now`: its form is right, and only time or the city pack speaks against it. It may have been taken before.
+    """
 
     faults: tuple[Fault, ...]
+    for_now: bool = False
 
 
 def clean(text: str) -> str:

@@ -19,7 +19,7 @@ from schemas.notices import NoticeEvent
 from schemas.reports import ReportDisputed, ReportRated, ReportReceived
 from schemas.topics import CASES, NOTICES, REPORTS, Topic
 from services.intake import read_model
-from services.intake.feedback import digest_of
+from services.intake.feedback import fingerprint_of
 
 Keep = Callable[[Connection, Sequence[tuple[Any, Event]]], Awaitable[list[Aside]]]
 
@@ -36,13 +36,13 @@ def consume_all(broker: KafkaBroker, database: Database, moved: Callable[[], Non
 async def on_reports(connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> list[Aside]:
     """`report.received` becomes a row; the first of an id stays (the router parks the one that differs).
 
-    Of a dispute or a rating nothing is shown; its digest is kept, so that its key means the same words for ever.
+    Of a dispute or a rating nothing is shown; its fingerprint is kept, so that its key means the same words for ever.
     """
     received = [event for _, event in pairs if isinstance(event, ReportReceived)]
     if received:
         await read_model.add_reports(connection, received)
     feedback = [
-        (open_envelope(record).event_id, digest_of(event))
+        (open_envelope(record).event_id, fingerprint_of(event))
         for record, event in pairs
         if isinstance(event, ReportDisputed | ReportRated)
     ]

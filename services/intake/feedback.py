@@ -1,7 +1,5 @@
 """What a citizen may say of a result, that it is not done or how good it was, and when it is too early or too late."""
 
-import hashlib
-import json
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -12,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from schemas.ids import event_id_of, report_id_of
 from schemas.reports import ReportDisputed, ReportRated
 from services.intake.claim import MOST_PHOTOS, Claim, Unfit, clean, faults_of, not_empty
+from services.intake.fingerprint import Fingerprint, digest_of_words
 from services.intake.receipt import cite_all
 from services.intake.report import Terms
 from services.intake.screening import mask
@@ -45,6 +44,10 @@ class Rating(Claim):
     text: Annotated[str, Field(max_length=500), AfterValidator(clean)] = ""
 
 
+KIND_OF: dict[type[Claim], str] = {Dispute: ReportDisputed.kind, Rating: ReportRated.kind}
+"""The event that a body becomes."""
+
+
 def understand_feedback(
     claimed: Any, body: type[Dispute | Rating], report_id: UUID, app: str, at: datetime, terms: Terms
 ) -> Feedback | Unfit:
@@ -58,7 +61,7 @@ def understand_feedback(
         return ReportRated(at=at, report_id=report_id, app=app, stars=said.stars, text=text)
     photos, faults = cite_all(terms.receipt_key, said.media, app, at, terms.receipt_lifetime)
     if faults:
-        return Unfit(tuple(faults))
+        return Unfit(tuple(faults), for_now=True)
     return ReportDisputed(at=at, report_id=report_id, app=app, text=text, media=photos)
 
 
@@ -71,14 +74,14 @@ def why_refused(feedback: Feedback, state: str, replied_at: datetime | None, win
     return "dispute_too_late" if feedback.at - replied_at > window else None
 
 
-def feedback_id_of(feedback: Feedback, idempotency_key: str) -> UUID:
+def feedback_id_of(app: str, report_id: UUID, body: type[Dispute | Rating], idempotency_key: str) -> UUID:
     """`ce_id`: one for each app, report, type and key, so that a retry is the same event."""
     # No report has this subject: an idempotency key holds no line break.
-    subject = report_id_of(feedback.app, f"{feedback.report_id}\n{feedback.kind}\n{idempotency_key}")
-    return event_id_of(subject, feedback.kind)
+    subject = report_id_of(app, f"{report_id}\n{KIND_OF[body]}\n{idempotency_key}")
+    return event_id_of(subject, KIND_OF[body])
 
 
-def digest_of(feedback: Feedback) -> str:
-    """The fingerprint of what was said, as it is published; the instant of saying it again does not matter."""
+def fingerprint_of(feedback: Feedback) -> Fingerprint:
+    """Of what was said, as it is published; the instant of saying it again does not matter."""
     rest = feedback.stars if isinstance(feedback, ReportRated) else [photo.media_id for photo in feedback.media]
-    return hashlib.sha256(json.dumps([feedback.text, rest]).encode()).hexdigest()
+    return Fingerprint(digest_of_words(feedback.text, rest), feedback.request_digest)

@@ -23,8 +23,11 @@ from schemas.topics import REPORTS
 from services.intake.city import City
 from services.intake.claim import Claim, Unfit
 from services.intake.contact import Sealer
+from services.intake.fingerprint import fingerprint_of_report
+from services.intake.http_repeats import Sent, taken_after_all, taken_before
 from services.intake.read_model_digests import Digests
-from services.intake.report import Report, Terms, Understood, digest, understand
+from services.intake.read_model_wait import Wait
+from services.intake.report import Report, Terms, Understood, understand
 from services.intake.screening import mask, screen
 
 LARGEST_BODY = 65_536
@@ -40,6 +43,7 @@ class Door:
     terms: Terms
     sealer: Sealer
     digests: Digests
+    wait: Wait
     publisher: Publisher
     publish_seconds: float
 
@@ -66,23 +70,27 @@ async def submit_report(request: Request, door: Door) -> Response:
     client = door.keys.admit(request, "app")
     report_id = report_id_of(client.name, idempotency_key(request))
     claimed = await read_json(request, LARGEST_BODY)
-    at = datetime.now(UTC)
-    understood = understand(claimed, client.name, at, door.terms)
-    if isinstance(understood, Unfit):
-        raise unfit("unfit_report", understood)
-    received = _received(report_id, client, understood, at, door)
-    known = await door.digests.known(report_id)
-    if known is not None and known != received.body_digest:
-        raise key_reused()
-    faults.reach("intake.placed")
-    if known is None:
-        await publish(received, event_id_of(report_id, received.kind), door)
-        door.digests.remember(report_id, received.body_digest)
+    sent = Sent(report_id, report_id, client.name, fingerprint_of_report(claimed, door.terms.receipt_key))
+    if not await taken_before(sent, door.digests):
+        await _take(sent, claimed, client, door)
     faults.reach("intake.acked")
     log.info("report.received", report_id=str(report_id), app=client.name)
     answer = accepted(report_id)
     faults.reach("intake.answered")
     return answer
+
+
+async def _take(sent: Sent, claimed: Any, client: Client, door: Door) -> None:
+    at = datetime.now(UTC)
+    understood = understand(claimed, client.name, at, door.terms)
+    if isinstance(understood, Unfit):
+        if understood.for_now and await taken_after_all(sent, door.digests, door.wait):
+            return
+        raise unfit("unfit_report", understood)
+    received = _received(sent, client, understood, at, door)
+    faults.reach("intake.placed")
+    await publish(received, event_id_of(sent.report_id, received.kind), door)
+    door.digests.remember(sent.report_id, sent.fingerprint)
 
 
 async def publish(event: ReportEvent, event_id: UUID, door: Door) -> None:
@@ -107,7 +115,11 @@ def documented(body: type[Claim], noun: str) -> dict[str, Any]:
         "name": "Idempotency-Key",
         "in": "header",
         "required": True,
-        "description": f"Yours, one for each {noun}; send the same with every retry. 1 to 200 visible characters.",
+        "description": (
+            f"Yours, one for each {noun}; send the same with every retry. 1 to 200 visible characters. Another body "
+            "under it is refused (422); of two bodies sent at nearly the same moment, the first one stored counts, "
+            "although both may be answered 202."
+        ),
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
     }
     content = {"application/json": {"schema": schema_of(body)}}
@@ -120,12 +132,8 @@ def unfit(reason: str, why: Unfit) -> Problem:
     return Problem(422, reason, "This cannot be taken as it is.", errors=errors)
 
 
-def key_reused() -> Problem:
-    """The answer to a second body under one key."""
-    return Problem(422, "idempotency_key_reused", "This key came with another body before.", field="Idempotency-Key")
-
-
-def _received(report_id: UUID, client: Client, understood: Understood, at: datetime, door: Door) -> ReportReceived:
+def _received(sent: Sent, client: Client, understood: Understood, at: datetime, door: Door) -> ReportReceived:
+    report_id = sent.report_id
     said = understood.claimed
     text, in_text = mask(said.text)
     address, in_address = mask(said.place.address)
@@ -144,7 +152,8 @@ def _received(report_id: UUID, client: Client, understood: Understood, at: datet
         findings=screen(f"{said.text}\n{said.place.address}", personal, bool(said.media), door.city.words),
         contact=seal(report_id, client.name, phone=said.reporter.phone) if said.reporter.phone else None,
         original_text=seal(report_id, client.name, text=said.text, address=said.place.address) if personal else None,
-        body_digest=digest(said, door.terms.receipt_key),
+        body_digest=sent.fingerprint.body,
+        request_digest=sent.fingerprint.request,
         city_version=door.city.version,
     )
 

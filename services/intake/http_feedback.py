@@ -14,16 +14,18 @@ from chassis.logs import log
 from schemas.ids import case_id_of
 from services.intake.claim import Unfit
 from services.intake.feedback import (
+    KIND_OF,
     Dispute,
     Feedback,
     Rating,
     Refused,
-    digest_of,
     feedback_id_of,
     understand_feedback,
     why_refused,
 )
-from services.intake.http import LARGEST_BODY, Door, accepted, documented, idempotency_key, key_reused, publish, unfit
+from services.intake.fingerprint import fingerprint_of_feedback
+from services.intake.http import LARGEST_BODY, Door, accepted, documented, idempotency_key, publish, unfit
+from services.intake.http_repeats import Sent, surely_taken, taken_after_all, taken_before
 from services.intake.http_tracking import Window, caught_up, find, model_behind, shown, uuid_of
 from services.intake.read_model_digests import Digests
 from services.intake.read_model_wait import Wait
@@ -65,39 +67,45 @@ async def send_feedback(request: Request, report_id: str, body: type[Dispute | R
     client = desk.door.keys.admit(request, "app")
     key, subject = idempotency_key(request), uuid_of(report_id)
     claimed = await read_json(request, LARGEST_BODY)
-    feedback = understand_feedback(claimed, body, subject, client.name, datetime.now(UTC), desk.door.terms)
-    if isinstance(feedback, Unfit):
-        raise unfit("unfit_feedback", feedback)
-    event_id = feedback_id_of(feedback, key)
-    answer = await _settled(feedback, event_id, desk)
-    if answer is None:
-        await publish(feedback, event_id, desk.door)
-        desk.digests.remember(event_id, digest_of(feedback))
-    elif answer != "taken":
-        raise _refused(answer, desk)
-    log.info(feedback.kind, report_id=str(subject), app=client.name)
+    fingerprint = fingerprint_of_feedback(claimed, KIND_OF[body], desk.door.terms.receipt_key)
+    sent = Sent(feedback_id_of(client.name, subject, body, key), subject, client.name, fingerprint)
+    if not await taken_before(sent, desk.digests):
+        await _take(sent, claimed, body, desk)
+    log.info(KIND_OF[body], report_id=str(subject), app=client.name)
     return accepted(subject)
 
 
-async def _settled(feedback: Feedback, event_id: UUID, desk: Desk) -> Answer:
-    answer = await _asked(feedback, event_id, desk)
-    if answer != "not_closed":
-        return answer
+async def _take(sent: Sent, claimed: Any, body: type[Dispute | Rating], desk: Desk) -> None:
+    feedback = understand_feedback(claimed, body, sent.report_id, sent.app, datetime.now(UTC), desk.door.terms)
+    if isinstance(feedback, Unfit):
+        if feedback.for_now and await taken_after_all(sent, desk.digests, desk.window.wait):
+            return
+        raise unfit("unfit_feedback", feedback)
+    answer = await _settled(feedback, sent, desk)
+    if answer is None:
+        said = feedback.model_copy(update={"request_digest": sent.fingerprint.request})
+        await publish(said, sent.subject_id, desk.door)
+        desk.digests.remember(sent.subject_id, sent.fingerprint)
+    elif answer != "taken":
+        raise _refused(answer, desk)
+
+
+async def _settled(feedback: Feedback, sent: Sent, desk: Desk) -> Answer:
+    answer = await _asked(feedback, desk)
+    if answer is None:
+        return None
     # The app may have heard of the result before these models have, or this may be the retry of what opened the case
     # again: until they have caught up, "no" would be a guess.
     passed = await _caught_up(feedback, desk)
-    answer = await _asked(feedback, event_id, desk)
-    if answer == "not_closed" and not passed:
+    if await surely_taken(sent, desk.digests):
+        return "taken"
+    answer = await _asked(feedback, desk)
+    if answer is not None and not passed:
         raise model_behind()
     return answer
 
 
-async def _asked(feedback: Feedback, event_id: UUID, desk: Desk) -> Answer:
-    known = await desk.digests.known(event_id)
-    if known is not None and known != digest_of(feedback):
-        raise key_reused()
-    if known is not None:
-        return "taken"
+async def _asked(feedback: Feedback, desk: Desk) -> Refused | None:
     told = await _told(feedback, desk)
     replied_at = datetime.fromisoformat(told["reply"]["at"]) if told["reply"] else None
     return why_refused(feedback, told["state"], replied_at, desk.window.city.dispute_window)

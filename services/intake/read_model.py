@@ -15,6 +15,7 @@ from chassis.postgres.pool import Connection, Database
 from schemas.cases import CaseEvent, CaseJoined, CaseOpened, CaseUnlinked
 from schemas.notices import NoticeEvent
 from schemas.reports import ReportReceived
+from services.intake.fingerprint import Fingerprint
 
 _SEEN = """
 select r.app, r.body, c.seq as joined_at,
@@ -52,20 +53,24 @@ async def seen(database: Database, report_id: UUID, app: str) -> Seen | None:
     return Seen(row["app"], row["body"], row["joined_at"], events, notices, unlinked)
 
 
-async def digests(database: Database, report_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The digests of the bodies that are known under these ids."""
+async def digests(database: Database, report_ids: Sequence[UUID]) -> dict[UUID, Fingerprint]:
+    """The fingerprints of the requests that are known under these ids."""
+    # The whole body is not read as JSON, because it may hold what PostgreSQL cannot; quotes inside a text are escaped.
     rows = await database.fetch(
-        "select report_id, body_digest from intake.reports where report_id = any($1::uuid[])", list(report_ids)
+        """select report_id, body_digest, substring(body from '"request_digest":"([0-9a-f]*)"') as request_digest
+           from intake.reports where report_id = any($1::uuid[])""",
+        list(report_ids),
     )
-    return {row["report_id"]: row["body_digest"] for row in rows}
+    return {row["report_id"]: Fingerprint(row["body_digest"], row["request_digest"] or "") for row in rows}
 
 
-async def feedback_digests(database: Database, event_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The digests of the disputes and ratings that are known under these event ids."""
+async def feedback_digests(database: Database, event_ids: Sequence[UUID]) -> dict[UUID, Fingerprint]:
+    """The fingerprints of the disputes and ratings that are known under these event ids."""
     rows = await database.fetch(
-        "select event_id, digest from intake.feedback where event_id = any($1::uuid[])", list(event_ids)
+        "select event_id, digest, request_digest from intake.feedback where event_id = any($1::uuid[])",
+        list(event_ids),
     )
-    return {row["event_id"]: row["digest"] for row in rows}
+    return {row["event_id"]: Fingerprint(row["digest"], row["request_digest"]) for row in rows}
 
 
 async def position(database: Database, topic: str, partition: int) -> int:
@@ -90,10 +95,11 @@ async def add_reports(connection: Connection, received: Sequence[ReportReceived]
     )
 
 
-async def add_feedback(connection: Connection, digests: Sequence[tuple[UUID, str]]) -> None:
-    """Adds disputes and ratings as (event id, digest); the first of an id stays."""
+async def add_feedback(connection: Connection, said: Sequence[tuple[UUID, Fingerprint]]) -> None:
+    """Adds disputes and ratings as (event id, fingerprint); the first of an id stays."""
     await connection.executemany(
-        "insert into intake.feedback (event_id, digest) values ($1, $2) on conflict do nothing", digests
+        "insert into intake.feedback (event_id, digest, request_digest) values ($1, $2, $3) on conflict do nothing",
+        [(event_id, fingerprint.body, fingerprint.request) for event_id, fingerprint in said],
     )
 
 

@@ -1,4 +1,4 @@
-"""One look-up for all requests that wait at the same moment: which bodies are known under these ids?"""
+"""One look-up for all requests that wait at the same moment: which requests are known under these ids?"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,13 +6,14 @@ from uuid import UUID
 
 from chassis.logs import log
 from chassis.postgres.pool import Database, Unavailable
+from services.intake.fingerprint import Fingerprint
 from services.intake.read_model import digests
 
 PATIENCE = 0.5
 MOST_REMEMBERED = 10_000
 """What was taken by this process last; it is known here before the read model has it."""
 BLIND_SECONDS = 1.0
-LookUp = Callable[[Database, Sequence[UUID]], Awaitable[dict[UUID, str]]]
+LookUp = Callable[[Database, Sequence[UUID]], Awaitable[dict[UUID, Fingerprint]]]
 
 
 class Digests:
@@ -24,19 +25,19 @@ class Digests:
     def __init__(self, database: Database, look_up: LookUp = digests) -> None:
         """`look_up` asks the model for one kind of ids: those of reports unless said otherwise."""
         self._database, self._look_up = database, look_up
-        self._waiting: dict[UUID, asyncio.Future[str | None]] = {}
+        self._waiting: dict[UUID, asyncio.Future[Fingerprint | None]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._blind_until = 0.0
-        self._taken: dict[UUID, str] = {}
+        self._taken: dict[UUID, Fingerprint] = {}
 
-    def remember(self, subject_id: UUID, digest: str) -> None:
+    def remember(self, subject_id: UUID, fingerprint: Fingerprint) -> None:
         """To be called once a record is durable: a second body under its key is then seen at once in this process."""
-        self._taken[subject_id] = digest
+        self._taken[subject_id] = fingerprint
         if len(self._taken) > MOST_REMEMBERED:
             del self._taken[next(iter(self._taken))]
 
-    async def known(self, subject_id: UUID) -> str | None:
-        """The digest of the body that is known under this id, if there is one."""
+    async def known(self, subject_id: UUID) -> Fingerprint | None:
+        """The fingerprint of the request that is known under this id, if there is one."""
         if subject_id in self._taken:
             return self._taken[subject_id]
         loop = asyncio.get_running_loop()
@@ -49,10 +50,14 @@ class Digests:
             self._asking = loop.create_task(self._ask_in_turns())
         return await asyncio.shield(answer)
 
+    async def surely_known(self, subject_id: UUID) -> Fingerprint | None:
+        """The same, never blind: a request must not be refused because nobody could look. Raises `Unavailable`."""
+        return self._taken.get(subject_id) or (await self._look_up(self._database, [subject_id])).get(subject_id)
+
     async def _ask_in_turns(self) -> None:
         while self._waiting:
             asked, self._waiting = self._waiting, {}
-            found: dict[UUID, str] = {}
+            found: dict[UUID, Fingerprint] = {}
             try:
                 async with asyncio.timeout(PATIENCE):
                     found = await self._look_up(self._database, list(asked))

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import shutil
 import signal
 import struct
 import time
@@ -10,6 +11,7 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +20,7 @@ from nacl.public import SealedBox
 from PIL import Image
 
 from chassis import receipts
+from chassis.receipts import sign
 from schemas.ids import report_id_of
 from tests.intake.conftest import Intake
 from tests.intake.talk import (
@@ -669,6 +672,55 @@ async def test_a_retry_is_the_same_event_even_when_the_case_lives_again(intake: 
     ]
     assert (409, "not_closed") == (fresh.status_code, fresh.json()["reason"])
     assert [b"report.disputed"] == [kind_of(record) for record in await said(kafka, report_id)]
+
+
+@pytest.fixture
+def later(intake: Intake, tmp_path: Path) -> Iterator[Intake]:
+    """Intake when time has passed and the pack has changed: photos expire and disputes are late sooner, and a category
+    is gone."""
+    pack = tmp_path / "pack"
+    shutil.copytree(intake.environ["INTAKE_CITY_PATH"], pack)
+    policy, components = pack / "policy.csv", pack / "components.csv"
+    text = policy.read_text("utf-8").replace("receipt_hours,24", "receipt_hours,1")
+    policy.write_text(text.replace("dispute_window_days,7", "dispute_window_days,1"), "utf-8")
+    lines = components.read_text("utf-8").splitlines(keepends=True)
+    components.write_text("".join(line for line in lines if not line.startswith("C0119,")), "utf-8")
+    one = intake.beside(CITY_PATH=str(pack))
+    one.start()
+    yield one
+    one.end()
+
+
+async def test_what_was_taken_is_answered_the_same_whatever_time_and_pack_have_changed(
+    intake: Intake, later: Intake, kafka: str
+) -> None:
+    receipt_key = bytes.fromhex(intake.environ["INTAKE_RECEIPT_KEY"])
+    old, fresh, other = (
+        sign(receipt_key, "demo-app", sha * 32, datetime.now(UTC) - timedelta(hours=hours))
+        for sha, hours in (("ab", 2), ("ab", 0), ("cd", 0))
+    )
+    dispute = f"/v1/reports/{await ended(intake, kafka, age=timedelta(days=2))}/dispute"
+    requests = {
+        "/v1/reports": body(category="C0119", media=[old]),
+        dispute: {"text": "井盖还是松的", "media": [old]},
+    }
+    with intake.client() as app, later.client() as client:
+        for path, words in requests.items():
+            again, elsewhere = key(), key()
+            first = patiently(app, path, words, again)
+            repeated = [
+                patiently(who, path, words | {"media": [media_id]}, again)
+                for who in (client, app)
+                for media_id in (old, fresh)
+            ]
+            reused = [patiently(who, path, words | {"media": [other]}, again) for who in (client, app)]
+            refused = patiently(client, path, words, elsewhere)
+
+            assert [(202, first.content)] * 4 == [(one.status_code, one.content) for one in repeated]
+            assert [(422, {("Idempotency-Key", "idempotency_key_reused")})] * 2 == [
+                (one.status_code, reasons(one)) for one in reused
+            ]
+            assert (422, "media_expired") == (refused.status_code, refused.json()["errors"][-1]["reason"])
 
 
 @pytest.fixture

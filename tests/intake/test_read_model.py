@@ -21,7 +21,8 @@ from schemas.ids import case_id_of, event_id_of, notice_id_of, report_id_of
 from schemas.notices import NoticeDelivered, NoticeFailed
 from schemas.reports import ReportDisputed, ReportRated, ReportReceived
 from services.intake.consumers import consume_all, continued, on_cases
-from services.intake.feedback import digest_of
+from services.intake.feedback import fingerprint_of
+from services.intake.fingerprint import Fingerprint
 from services.intake.read_model import Seen, digests, feedback_digests, position, seen
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -207,7 +208,7 @@ async def test_the_first_report_of_an_id_stays(model: Model) -> None:
     await model.read("reports", second)
 
     assert first == ReportReceived.model_validate_json((await model.seen(first.report_id)).body)
-    assert {first.report_id: "digest-one"} == await digests(
+    assert {first.report_id: Fingerprint("digest-one")} == await digests(
         model.database, [first.report_id, report_id_of("app-one", "two")]
     )
 
@@ -239,18 +240,37 @@ async def test_rows_without_their_position_are_not_kept(model: Model) -> None:
 
 async def test_what_was_said_of_a_result_is_known_by_its_key_and_shown_to_nobody(model: Model) -> None:
     report_id = report_id_of("app-one", "one")
-    disputed = ReportDisputed(at=TUESDAY_1000, report_id=report_id, app="app-one", text="没修好")
+    disputed = ReportDisputed(
+        at=TUESDAY_1000, report_id=report_id, app="app-one", text="没修好", request_digest="ab" * 32
+    )
     rated = ReportRated(at=TUESDAY_1000, report_id=report_id, app="app-one", stars=2)
     other = disputed.model_copy(update={"text": "别的话"})
     records = [Record("reports", offset, event) for offset, event in enumerate((disputed, rated, other))]
     await model.work(records)
     await model.read_again(records)
     ids = [event_id_of(UUID(int=0), event.kind) for event in (disputed, rated)]
-    expected = dict(zip(ids, (digest_of(disputed), digest_of(rated)), strict=True))
+    expected = dict(zip(ids, (fingerprint_of(disputed), fingerprint_of(rated)), strict=True))
 
     assert expected == await feedback_digests(model.database, [*ids, UUID(int=1)])
     assert (3, None) == (await position(model.database, "reports", 0), await seen(model.database, report_id, "app-one"))
     assert "没修好" not in str(await model.everything())
+
+
+async def test_a_request_is_known_by_both_digests_and_one_of_the_version_before_by_its_own(model: Model) -> None:
+    new = received("one", request_digest="ab" * 32, text='"request_digest":"cdcd" 井盖缺失')
+    old = received("two", text='"request_digest":"cdcd"')
+    event_id = event_id_of(new.report_id, "report.disputed")
+    await model.read("reports", new, old)
+    await model.database.execute("insert into intake.feedback (event_id, digest) values ($1, 'd')", event_id)
+    await model.database.execute(  # as the version before writes it, which does not know the field
+        "update intake.reports set body = (body::jsonb - 'request_digest')::text where report_id = $1", old.report_id
+    )
+    ids = [new.report_id, old.report_id]
+
+    assert {
+        new.report_id: Fingerprint("digest-one", "ab" * 32), old.report_id: Fingerprint("digest-two"),
+    } == await digests(model.database, ids)  # fmt: skip
+    assert {event_id: Fingerprint("d")} == await feedback_digests(model.database, [event_id])
 
 
 async def test_two_apps_may_use_the_same_key_and_each_has_its_own_report(model: Model) -> None:

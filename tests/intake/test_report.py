@@ -12,7 +12,8 @@ from chassis.receipts import sign
 from schemas.reports import Photo
 from services.intake.city import read_city
 from services.intake.claim import MOST_PHOTOS, Unfit
-from services.intake.report import Terms, Understood, digest, understand
+from services.intake.fingerprint import fingerprint_of_report
+from services.intake.report import Terms, Understood, understand
 
 CITY = read_city(Path(__file__).parents[2] / "cities/taiyuan")
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -137,7 +138,7 @@ def understood(**changes: Any) -> Understood:
 
 
 def fingerprint(key: bytes = KEY, **changes: Any) -> str:
-    return digest(understood(**changes).claimed, key)
+    return fingerprint_of_report(BODY | changes, key).body
 
 
 def faults_of(claimed: Any) -> set[tuple[str, str]]:
