@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -13,7 +13,7 @@ from chassis.http.bodies import read_bytes
 from chassis.http.problems import Problem
 from chassis.keys import Client, Keys
 from chassis.logs import log
-from chassis.receipts import Forged, read, sign
+from chassis.receipts import Forged, fingerprint, read, sign
 from services.intake.darkroom import Darkroom, Developed
 from services.intake.darkroom_turns import Crowded, Full
 from services.intake.http_multipart import Unreadable, file_in
@@ -67,10 +67,10 @@ def add_media(app: FastAPI, lab: Lab) -> None:
     @app.post("/v1/media", status_code=201, openapi_extra=_DOCUMENTED, summary="Send a photo", tags=["media"])
     async def post_media(request: Request) -> Response:
         client = lab.keys.admit(request, "app", "platform")
-        photo = await _developed(await _photo_of(request), client.name, lab.darkroom)
+        photo = await _developed(await _photo_of(request), client.name, lab)
         sha256 = hashlib.sha256(photo.data).hexdigest()
-        await _stored(lab.store.put(sha256, photo.data, photo.evidence))
-        media_id = sign(lab.receipt_key, client.name, sha256, datetime.now(UTC), _point(client, photo.evidence))
+        await _stored(lab.store.put(sha256, photo.data, photo.evidence, fingerprint(client.name)))
+        media_id = sign(lab.receipt_key, client.name, sha256, datetime.now(UTC), _point(client, photo), photo.likeness)
         log.info("media.received", sha256=sha256, client=client.name)
         body = {"media_id": media_id, "width": photo.width, "height": photo.height, "sha256": sha256}
         return Response(orjson.dumps(body), 201, {"Location": f"/v1/media/{media_id}"}, media_type="application/json")
@@ -89,18 +89,19 @@ def add_media(app: FastAPI, lab: Lab) -> None:
         return Response(data, headers={**_SAFE, "ETag": f'"{sha256}"'}, media_type=MEDIA_TYPES[kind])
 
 
-def _point(client: Client, evidence: dict[str, Any]) -> tuple[float, float] | None:
+def _point(client: Client, photo: Developed) -> tuple[float, float] | None:
     # Only who handles says with a photo where it was done. A citizen's position must not travel in an id that others
     # see, not even sealed: it stays with the store.
-    return (evidence["lon"], evidence["lat"]) if client.kind == "platform" and "lon" in evidence else None
+    said = photo.evidence
+    return (said["lon"], said["lat"]) if client.kind == "platform" and "lon" in said else None
 
 
-async def _developed(data: bytes, app: str, darkroom: Darkroom) -> Developed:
+async def _developed(data: bytes, app: str, lab: Lab) -> Developed:
     header = look_at(data)
     if isinstance(header, str):
         raise Problem(422, header, _REFUSED[header], field="file")
     try:
-        photo = await darkroom.develop(data, app)
+        photo = await lab.darkroom.develop(data, app)
     except Crowded as why:
         detail = "Too many of your photos are being decoded. Send the next one when one of them is answered."
         raise Problem(429, "too_many_waiting", detail, retry_after=2) from why
@@ -108,6 +109,9 @@ async def _developed(data: bytes, app: str, darkroom: Darkroom) -> Developed:
         raise Problem(503, "overloaded", "Too many photos are being decoded. Try again.", retry_after=3) from why
     if photo is None:
         raise Problem(422, "undecodable", "The photo cannot be decoded within the limits.", field="file")
+    if await _stored(lab.store.has(hashlib.sha256(data).hexdigest())):
+        # It was served here. Developed again it would be another photo, and nobody would know it for the one it is.
+        return replace(photo, data=data, width=header.width, height=header.height)
     return photo
 
 

@@ -1,6 +1,7 @@
 """Photos by the SHA-256 of their bytes: the same photo twice is one object, and a name never changes its content."""
 
 import asyncio
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,16 @@ class PhotoStore:
         self._folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
         self._store: Any = LocalStore(self._folder, mkdir=True) if self._folder else from_url(url)
 
-    async def put(self, sha256: str, data: bytes, evidence: dict[str, Any]) -> None:
-        """Keeps the photo and, beside it and never served, what its EXIF said. Durable when this returns."""
+    async def put(self, sha256: str, data: bytes, evidence: dict[str, Any], holder: bytes) -> None:
+        """Keeps the photo and, beside it and never served, what its EXIF said. Durable when this returns.
+
+        The same pixels may come from several holders and with other words in EXIF: each is kept beside the others.
+        """
         try:
             if evidence:
-                await self._put(f"evidence/{sha256}.json", orjson.dumps(evidence))
+                said = orjson.dumps(evidence, option=orjson.OPT_SORT_KEYS)
+                digest = hashlib.sha256(said).hexdigest()[:16]
+                await self._put(f"evidence/{sha256}/{holder.hex()}-{digest}.json", said)
             await self._put(_name(sha256), data)
         except (BaseError, OSError) as why:
             raise StoreAway(type(why).__name__) from why
@@ -45,6 +51,16 @@ class PhotoStore:
             return None
         except (BaseError, OSError) as why:
             raise StoreAway(type(why).__name__) from why
+
+    async def has(self, sha256: str) -> bool:
+        """Whether there is a photo under this hash."""
+        try:
+            await obstore.head_async(self._store, _name(sha256))
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError) as why:
+            raise StoreAway(type(why).__name__) from why
+        return True
 
     async def _put(self, name: str, data: bytes) -> None:
         await obstore.put_async(self._store, name, data)

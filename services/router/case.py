@@ -114,6 +114,8 @@ class Case:
     """Words of earlier handlings."""
     shown: tuple[str, ...] = ()
     """SHA-256 of every photo that earlier handlings showed."""
+    shown_media: tuple[str, ...] = ()
+    """The receipts of those that carry a likeness; cases handled before there were such receipts have none."""
     reply: str = ""
     reply_media: tuple[str, ...] = ()
     closed_at: datetime | None = None

@@ -10,7 +10,7 @@ from schemas.coordinates import SYSTEMS, to_wgs84
 from services.router.case import Case
 from services.router.city import City
 from services.router.commands import Handle
-from services.router.media import sha256_of
+from services.router.media import alike, sha256_of
 from services.router.same_problem import distance_m
 
 SHORTEST_TEXT = 2
@@ -43,9 +43,9 @@ def is_drawn(case: Case, share: float) -> bool:
 
 def _suspicious(case: Case, command: Handle, city: City) -> Iterator[str]:
     before = {sha256_of(media_id) for media_id in case.media}
-    if not before.isdisjoint(command.photos):
+    if not before.isdisjoint(command.photos) or alike(command.media, case.media):
         yield "photo_from_before"
-    if not set(case.shown).isdisjoint(command.photos):
+    if not set(case.shown).isdisjoint(command.photos) or alike(command.media, case.shown_media):
         yield "photo_reused"
     if command.photos_elsewhere:
         yield "photo_of_another_case"

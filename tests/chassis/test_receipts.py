@@ -42,6 +42,32 @@ def test_a_point_is_read_back_to_the_metre(point: tuple[float, float], sha256: s
     )  # fmt: skip
 
 
+@given(likeness=st.integers(0, 2**64 - 1), point=st.none() | POINTS, sha256=BYTES.map(bytes.hex))
+def test_a_likeness_is_read_back_with_the_key_and_without(
+    likeness: int, point: tuple[float, float] | None, sha256: str
+) -> None:
+    signed = receipts.sign(KEY, "app", sha256, TUESDAY_NOON, point, likeness)
+    receipt = receipts.read(KEY, signed)
+
+    assert (likeness, likeness, 103 if point else 92) == (
+        receipt.likeness, receipts.likeness_in(signed), len(signed),
+    )  # fmt: skip
+    assert (None if point is None else pytest.approx(point, abs=0.51e-5)) == receipt.point
+    assert (sha256, TUESDAY_NOON, True) == (receipt.sha256, receipt.at, receipt.is_held_by("app"))
+
+
+@pytest.mark.parametrize("point", [None, SQUARE])
+def test_a_receipt_of_before_has_no_likeness(point: tuple[float, float] | None) -> None:
+    signed = receipts.sign(KEY, "app", HASH, TUESDAY_NOON, point)
+
+    assert (None, None) == (receipts.read(KEY, signed).likeness, receipts.likeness_in(signed))
+
+
+@pytest.mark.parametrize("text", ["", "m1", "迎" * 92, "A" * 92, "=" * 103])
+def test_what_is_no_receipt_has_no_likeness(text: str) -> None:
+    assert None is receipts.likeness_in(text)
+
+
 def test_a_receipt_without_a_point_is_what_it_always_was() -> None:
     receipt = receipts.read(KEY, OLD)
 
@@ -72,10 +98,13 @@ def test_a_point_cannot_be_read_or_compared_without_the_key(sha256: bytes, other
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
+@pytest.mark.parametrize("likeness", [None, 0x0123456789ABCDEF])
 @pytest.mark.parametrize("point", [None, SQUARE])
 @given(data=st.data(), other=st.sampled_from(ALPHABET))
-def test_no_character_can_be_changed(point: tuple[float, float] | None, data: st.DataObject, other: str) -> None:
-    signed = receipts.sign(KEY, "app", HASH, TUESDAY_NOON, point)
+def test_no_character_can_be_changed(
+    point: tuple[float, float] | None, likeness: int | None, data: st.DataObject, other: str
+) -> None:
+    signed = receipts.sign(KEY, "app", HASH, TUESDAY_NOON, point, likeness)
     place = data.draw(st.integers(0, len(signed) - 1))
     changed = signed[:place] + (other if signed[place] != other else "+") + signed[place + 1 :]
 
@@ -110,7 +139,7 @@ def test_a_point_cannot_be_cut_off_or_put_on() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "A", "A" * 80, "A" * 81, "../../etc/passwd", "迎" * 80, "=" * 80, "A" * 79 + "\n", "A" * 91, "A" * 90 + "=",
-     "A" * 88 + "===", "迎" * 91, "A" * 92, "A" * 90 + "\n"],
+     "A" * 88 + "===", "迎" * 91, "A" * 92, "A" * 90 + "\n", "A" * 103, "A" * 104],
 )  # fmt: skip
 def test_what_is_no_receipt_is_forged(text: str) -> None:
     with pytest.raises(receipts.Forged):

@@ -21,6 +21,7 @@ from tests.standins.photos import photo
 ROOT = Path(__file__).parents[2]
 PATIENCE = 15
 PHOTO = photo(1)
+APP = b"appappap"
 Spoil = Callable[[Path], object]
 FILLING = """
 import asyncio, hashlib, random, sys
@@ -31,7 +32,7 @@ async def fill():
     chance = random.Random(int(sys.argv[2]))
     while True:
         data = chance.randbytes(4_000_000)
-        await store.put(hashlib.sha256(data).hexdigest(), data, {"taken": "2026:11:24 08:30:00"})
+        await store.put(hashlib.sha256(data).hexdigest(), data, {"taken": "2026:11:24 08:30:00"}, b"appappap")
 
 asyncio.run(fill())
 """
@@ -66,7 +67,7 @@ def stop_in_the_middle(writer: subprocess.Popen[bytes], folder: Path) -> None:
 
 async def test_what_was_put_is_there_under_its_hash_and_only_there(tmp_path: Path) -> None:
     store, data = PhotoStore(f"file://{tmp_path}/media"), PHOTO
-    await store.put(hash_of(data), data, {})
+    await store.put(hash_of(data), data, {}, APP)
 
     assert data == await store.get(hash_of(data))
     assert {f"photos/{hash_of(data)[:2]}/{hash_of(data)}": data} == kept(tmp_path / "media")
@@ -74,16 +75,41 @@ async def test_what_was_put_is_there_under_its_hash_and_only_there(tmp_path: Pat
 
 async def test_what_exif_said_lies_beside_the_photo_and_is_never_served(tmp_path: Path) -> None:
     store, data = PhotoStore(f"file://{tmp_path}"), photo(1)
-    await store.put(hash_of(data), data, {"taken": "2026:11:24 08:30:00"})
+    await store.put(hash_of(data), data, {"taken": "2026:11:24 08:30:00"}, b"appappap")
 
-    assert b'{"taken":"2026:11:24 08:30:00"}' == kept(tmp_path)[f"evidence/{hash_of(data)}.json"]
+    (name,) = [name for name in kept(tmp_path) if name.startswith(f"evidence/{hash_of(data)}/{APP.hex()}-")]
+    assert b'{"taken":"2026:11:24 08:30:00"}' == kept(tmp_path)[name]
     assert data == await store.get(hash_of(data))
+
+
+async def test_what_one_app_said_of_the_same_pixels_is_never_overwritten(tmp_path: Path) -> None:
+    store = PhotoStore(f"file://{tmp_path}")
+    said = [
+        (APP, {"taken": "one"}),
+        (b"othrothr", {"taken": "two"}),
+        (APP, {"taken": "three"}),
+        (APP, {"taken": "one"}),
+    ]
+    for holder, evidence in said:
+        await store.put(hash_of(PHOTO), PHOTO, evidence, holder)
+    files = {name: body for name, body in kept(tmp_path).items() if name.startswith("evidence/")}
+
+    assert {b'{"taken":"one"}', b'{"taken":"two"}', b'{"taken":"three"}'} == set(files.values())
+    assert 3 == len(files)
+    assert [b'{"taken":"two"}'] == [body for name, body in files.items() if b"othrothr".hex() in name]
+
+
+async def test_a_store_knows_which_photos_it_has(tmp_path: Path) -> None:
+    store = PhotoStore(f"file://{tmp_path}")
+    await store.put(hash_of(PHOTO), PHOTO, {}, APP)
+
+    assert [True, False] == [await store.has(hash_of(data)) for data in (PHOTO, b"never put")]
 
 
 async def test_the_same_bytes_twice_are_one_file(tmp_path: Path) -> None:
     stores = [PhotoStore(f"file://{tmp_path}") for _ in range(2)]
     data = photo(1)
-    await asyncio.gather(*(store.put(hash_of(data), data, {}) for store in stores * 10))
+    await asyncio.gather(*(store.put(hash_of(data), data, {}, APP) for store in stores * 10))
 
     assert [data] == list(kept(tmp_path).values())
 
@@ -91,7 +117,7 @@ async def test_the_same_bytes_twice_are_one_file(tmp_path: Path) -> None:
 async def test_other_bytes_are_another_file(tmp_path: Path) -> None:
     store, photos = PhotoStore(f"file://{tmp_path}"), [photo(seed) for seed in (1, 2, 3)]
     for data in photos:
-        await store.put(hash_of(data), data, {})
+        await store.put(hash_of(data), data, {}, APP)
 
     assert photos == [await store.get(hash_of(data)) for data in photos]
 
@@ -102,7 +128,7 @@ async def test_a_photo_that_is_missing_is_none(tmp_path: Path) -> None:
 
 async def test_a_reader_sees_the_whole_photo_or_none(tmp_path: Path) -> None:
     store, data = PhotoStore(f"file://{tmp_path}"), random.Random(7).randbytes(4_000_000)
-    writing = asyncio.create_task(store.put(hash_of(data), data, {}))
+    writing = asyncio.create_task(store.put(hash_of(data), data, {}, APP))
     seen = set()
     while not writing.done():
         seen.add(await store.get(hash_of(data)))
@@ -145,7 +171,7 @@ async def test_a_folder_that_cannot_be_used_is_a_store_that_is_away(
     spoil(tmp_path / "volume/media")
 
     with pytest.raises(StoreAway):
-        await store.put(hash_of(PHOTO), PHOTO, evidence)
+        await store.put(hash_of(PHOTO), PHOTO, evidence, APP)
     with pytest.raises(StoreAway):
         await store.get(hash_of(PHOTO))
 
@@ -154,8 +180,8 @@ async def test_a_store_that_was_away_takes_photos_again(tmp_path: Path) -> None:
     store = PhotoStore(f"file://{tmp_path}")
     (tmp_path / "photos").write_text("")
     with pytest.raises(StoreAway):
-        await store.put(hash_of(PHOTO), PHOTO, {})
+        await store.put(hash_of(PHOTO), PHOTO, {}, APP)
     (tmp_path / "photos").unlink()
-    await store.put(hash_of(PHOTO), PHOTO, {})
+    await store.put(hash_of(PHOTO), PHOTO, {}, APP)
 
     assert PHOTO == await store.get(hash_of(PHOTO))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chassis import receipts
 from schemas.coordinates import SYSTEMS, Point, System, gcj_to_bd, wgs_to_gcj
 from services.router.case import Case
 from services.router.city import City
@@ -64,12 +65,41 @@ def written(system: System, east: float, north: float) -> Point:
     return {"WGS-84": wgs, "GCJ-02": gcj, "BD-09": gcj_to_bd(*gcj)}[system]
 
 
+def like(content: str, likeness: int, point: tuple[float, float] | None = None) -> str:
+    """A receipt with a perceptual hash, of bytes that nobody else has sent."""
+    return receipts.sign(b"k" * 32, "P016", content * 32, TUESDAY_1000, point, likeness)
+
+
+PICTURE = 0x0F0F_3C3C_A5A5_9669
+ALMOST, JUST_NOT = PICTURE ^ 0xFF, PICTURE ^ 0x1FF
+"""The same with as many bits changed as may be, and with one more."""
+LIKE_BEFORE = after(None, opening(media=(like("aa", PICTURE),)))
+LIKE_AFTER = walk(
+    dispatched(),
+    [
+        (TUESDAY_1000, handling(media=(like("cd", PICTURE),), photos_elsewhere=("cd" * 32,))),
+        (TUESDAY_1000, Rework(CENTRE, "没修好")),
+    ],
+)
+
+
+def showing(media_id: str, generation: int = 1) -> Handle:
+    return handling(generation, media=(media_id,), photos=(sha256_of(media_id),), text="换了新的")
+
+
 FINDINGS: Sequence[tuple[str, Case, Handle, tuple[str, ...]]] = [
     ("nothing", SHOWN, shows("ef"), ()),
     ("no photo, nothing", SHOWN, shows(), ()),
     ("the reporter's photo", SHOWN, shows("ef", "ab"), ("photo_from_before",)),
     ("the photo of who joined", SHOWN_BY_ANOTHER, shows("ac"), ("photo_from_before",)),
     ("the photo of who disputed it", REOPENED, shows("ad", generation=2), ("photo_from_before",)),
+    ("what looks like the reporter's photo", LIKE_BEFORE, showing(like("ef", ALMOST)), ("photo_from_before",)),
+    ("and says where it was taken", LIKE_BEFORE, showing(like("ef", PICTURE, (LON, LAT))), ("photo_from_before",)),
+    ("what looks a little different", LIKE_BEFORE, showing(like("ef", JUST_NOT)), ()),
+    ("a photo of before there were such hashes", LIKE_BEFORE, shows("ef"), ()),
+    ("a report of before there were such hashes", SHOWN, showing(like("ef", PICTURE)), ()),
+    ("what looks like the first handling", LIKE_AFTER, showing(like("ef", ALMOST), 2), ("photo_reused",)),
+    ("what looks different from the first handling", LIKE_AFTER, showing(like("ef", JUST_NOT), 2), ()),
     ("the photo of the first handling", HANDLED_ONCE, shows("cd", generation=2), ("photo_reused",)),
     ("a photo of another case", SHOWN, shows("ef", photos_elsewhere=("ef" * 32,)), ("photo_of_another_case",)),
     *(
