@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Text is UTF-8 in any locale.
+export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo up down status check fix test journeys bench sizes lock compose-secrets compose-test clean
@@ -12,8 +14,7 @@ help: ## list the verbs
 venv: $(STAMP) ## make the environment .venv from the hashed lock
 
 $(STAMP): requirements/dev.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PYTHON) -m stack.install
 	@touch $(STAMP)
 
 demo: venv ## the whole system on a few hundred reports, live, ends by itself
@@ -29,14 +30,14 @@ status: venv ## say what runs
 	@$(BIN)/python -m stack status
 
 check: venv ## format, rules, types, architecture, fast tests
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy .
 	$(BIN)/python -m pytest -q tests/test_house.py tests/schemas
 
 fix: venv ## mend format and rules where that can be done by machine
-	$(BIN)/ruff check --fix-only .
-	$(BIN)/ruff format .
+	$(BIN)/python -m ruff check --fix-only .
+	$(BIN)/python -m ruff format .
 
 test: venv ## the whole suite on a real Kafka and a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/journeys
@@ -52,8 +53,8 @@ sizes: venv ## the longest files and functions
 	@$(BIN)/python -m tests.sizes
 
 lock: venv ## make the hashed locks anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url requirements/service.in -o requirements/service.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url requirements/dev.in -c requirements/service.txt -o requirements/dev.txt
+	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url requirements/service.in -o requirements/service.txt
+	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url requirements/dev.in -c requirements/service.txt -o requirements/dev.txt
 
 compose-secrets: venv ## make the secret files that docker-compose.yml needs, once
 	@$(BIN)/python -m stack secrets

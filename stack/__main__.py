@@ -2,21 +2,26 @@
 
 import argparse
 import asyncio
+import errno
 import os
 import sys
 from datetime import datetime
 from pathlib import Path
 
 from stack import keys, parked, supervisor
-from stack.prepare import ROOT, SERVICES, prepare
-from stack.processes import Failed
+from stack.failed import UNFIT_CODE, Failed, Unfit
+from stack.prepare import ROOT, SERVICES, prepare_or_say
+from stack.private import MASK
 from stack.secrets import Secrets
-from stack.supervisor import FOLDER, say
+from stack.supervising import say
+from stack.supervisor import FOLDER
 from stack.up import platform_codes
 
 
 def main() -> int:
     """Runs one verb and returns its exit code."""
+    os.umask(MASK)
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may lack a character
     arguments = _parser().parse_args()
     try:
         return int(arguments.verb(arguments) or 0)
@@ -26,9 +31,13 @@ def main() -> int:
     except KeyboardInterrupt:  # before a verb has made its own arrangements; nothing was started yet
         say("Stopped.")
         return 130
-    except BrokenPipeError:  # who read the list has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as why:
+        if isinstance(why, BrokenPipeError):  # who read the list has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        full = why.errno in (errno.ENOSPC, errno.EDQUOT)
+        say(f"The disk is full: free space for {ROOT} and try again." if full else str(why))
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_keys(verbs.add_parser("keys", help="issue, revoke and list client keys"))
     ready = verbs.add_parser("prepare", help="roles, schemas, migrations, topics")
     ready.add_argument("--kafka", default=os.environ.get("KAFKA_BOOTSTRAP"), help="bootstrap address")
-    ready.add_argument("--database", default=os.environ.get("DATABASE_URL"), help="address as superuser")
+    ready.add_argument("--database-file", type=Path, help="file with the superuser's address; else DATABASE_URL")
     ready.add_argument("--passwords", type=Path, help="folder with <role>.password files")
     ready.set_defaults(verb=_prepare)
     secret = verbs.add_parser("secrets", help="make the files that docker-compose.yml needs")
@@ -85,19 +94,32 @@ def _list(arguments: argparse.Namespace) -> None:
         say(f"{entry.kind:9} {entry.name:24} {entry.sha256[:12]}  {entry.expires_at or ''}".rstrip())
 
 
-def _prepare(arguments: argparse.Namespace) -> None:
-    passwords = {}
-    if arguments.passwords:
-        passwords = {s: (arguments.passwords / f"{s}.password").read_text("utf-8").strip() for s in SERVICES}
-    prepare(arguments.kafka, arguments.database, passwords)
+def _prepare(arguments: argparse.Namespace) -> int:
+    try:
+        passwords = {}
+        if arguments.passwords:
+            passwords = {name: _secret(arguments.passwords / f"{name}.password") for name in SERVICES}
+        database = _secret(arguments.database_file) if arguments.database_file else os.environ.get("DATABASE_URL")
+        prepare_or_say(arguments.kafka, database, passwords)
+    except Unfit as why:
+        say(str(why))
+        return UNFIT_CODE
     say("Roles, schemas and topics are ready.")
+    return 0
+
+
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as why:
+        raise Unfit(f"{path} cannot be read: {why.strerror}.") from why
 
 
 def _secrets(arguments: argparse.Namespace) -> None:
     made = Secrets(arguments.folder, arguments.folder / "clients/clients.json")
     made.make(platform_codes())
     made.make_for_compose()
-    say(f"Secrets are in {arguments.folder}, keys in {arguments.folder}/clients/keys.env.")
+    say(f"Secrets are in {arguments.folder}, the clients' keys in {arguments.folder}/keys.env.")
 
 
 def _parked(arguments: argparse.Namespace) -> None:

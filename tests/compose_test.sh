@@ -19,12 +19,18 @@ trap finish EXIT
 compose --profile demo build --quiet
 compose up --wait --wait-timeout 180
 say "up and healthy"
-.venv/bin/python -m tests.compose_life secrets/clients/keys.env first
+.venv/bin/python -m tests.compose_life secrets/keys.env first
+
+for container in intake router notifier; do
+  found=$(compose exec -T "$container" sh -c 'grep -rls "[s]sp_" /run/secrets /run/clients; cat /proc/*/cmdline /proc/*/environ | tr "\0" "\n" | grep -aE "[s]sp_|[p]ostgresql://[^ ]*:"' || true)
+  [ -z "$found" ] || { say "$container holds keys in plain text or shows a password: $found"; exit 1; }
+done
+say "no service holds a client's key, and none shows a password"
 
 for container in kafka postgres intake router notifier; do
   compose kill --signal SIGKILL "$container" >/dev/null
   compose up --wait --wait-timeout 180 >/dev/null 2>&1
-  .venv/bin/python -m tests.compose_life secrets/clients/keys.env "after-$container"
+  .venv/bin/python -m tests.compose_life secrets/keys.env "after-$container"
   say "killed and back: $container"
 done
 for container in intake router notifier; do
@@ -37,9 +43,11 @@ for container in intake router notifier; do
     [ "$(docker inspect -f '{{.State.Health.Status}}' "$id")" = healthy ] && [ "$(docker inspect -f '{{.State.Pid}}' "$id")" != "$pid" ] && break
     sleep 0.5
   done
-  .venv/bin/python -m tests.compose_life secrets/clients/keys.env "restarted-$container"
+  .venv/bin/python -m tests.compose_life secrets/keys.env "restarted-$container"
   say "died by itself and was restarted by its policy: $container"
 done
 LOCAL_MODE=true compose up --wait --wait-timeout 120 >/dev/null 2>&1
 LOCAL_MODE=true DEMO_REPORTS=60 compose --profile demo run --rm --no-TTY demo
 say "the demo passed against it"
+if compose logs --no-color | grep -a ssp_; then say "a key is in a log"; exit 1; fi
+docker stats --no-stream --format '{{.Name}}: {{.MemUsage}}'

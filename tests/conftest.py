@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,9 @@ class Servers:
         if "KAFKA_BOOTSTRAP" in os.environ and "DATABASE_URL" in os.environ:
             return {"kafka": os.environ["KAFKA_BOOTSTRAP"], "postgres": os.environ["DATABASE_URL"]}
         folder = FOLDER / str(os.getpid())
+        for left in FOLDER.glob("[0-9]*"):
+            if not Path(f"/proc/{left.name}").exists():
+                shutil.rmtree(left, ignore_errors=True)  # of an earlier run; its logs could be read until now
         if self.kafka is None:
             self.kafka = Kafka(folder / "kafka", ROOT / ".run/cache")
             self.kafka.start()

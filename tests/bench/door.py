@@ -22,7 +22,7 @@ def measure(system: System) -> tuple[list[float], list[float]]:
     env = {**os.environ, "KAFKA_BOOTSTRAP": system.env["KAFKA_BOOTSTRAP"], "BARE_PORT": str(port)}
     log = system.folder / "logs/bare.log"
     bare = spawn([sys.executable, "-m", "tests.bench.bare"], log, env)
-    wait_for("the bare app", lambda: listens(port), bare, log, 30)
+    wait_for("the bare app", lambda: listens(port, bare), bare, log, 30)
     key = system.env["APP_KEY"]
     record = json.dumps(_record_like())
     ours, other = [], []

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stack.kafka import SUMS, VERSION, jars
-from stack.processes import Failed
+from stack.failed import Failed
+from stack.kafka_jars import SUMS, VERSION, jars
 
 ROOT = Path(__file__).parents[2]
 NAMES = [line.split()[1] for line in SUMS.read_text("ascii").splitlines()]

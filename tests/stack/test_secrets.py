@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from chassis.keys import Keys
+from stack import keys
 from stack.prepare import SERVICES
 from stack.secrets import APPS, STAFF, Secrets
 
@@ -100,7 +102,7 @@ def test_compose_gets_passwords_addresses_and_keys_that_agree_and_keeps_them(mad
     again.make(PLATFORMS)
     again.make_for_compose()
     passwords = {s: (folder / f"{s}.password").read_text("ascii").strip() for s in ("postgres", *SERVICES)}
-    env = dict(line.split("=", 1) for line in (folder / "clients/keys.env").read_text("ascii").splitlines())
+    env = dict(line.split("=", 1) for line in (folder / "keys.env").read_text("ascii").splitlines())
 
     assert before == files(folder)
     assert 4 == len(set(passwords.values()))
@@ -110,12 +112,43 @@ def test_compose_gets_passwords_addresses_and_keys_that_agree_and_keeps_them(mad
     assert first.keys == env == json.loads((folder / "keys.json").read_text("utf-8"))
 
 
-def test_for_compose_the_folder_is_closed_and_the_files_can_be_read_by_another_user(tmp_path: Path) -> None:
+def test_for_compose_the_folder_is_closed_and_each_file_belongs_to_the_container_that_reads_it(tmp_path: Path) -> None:
     folder = tmp_path / "compose"
+    (folder / "clients").mkdir(parents=True)
+    (folder / "clients/keys.env").write_text("APP_KEY=of an older version\n", "ascii")
     secrets = Secrets(folder, folder / "clients/clients.json")
     secrets.make(PLATFORMS)
     secrets.make_for_compose()
     found = modes(folder)
+    owners = {p.name: p.stat().st_uid for p in folder.rglob("*")}
+    as_root = os.geteuid() == 0
 
-    assert (0o700, 0o755) == (found.pop("compose"), found.pop("clients"))
-    assert {0o644} == set(found.values())
+    assert (0o700, 0o600) == (found.pop("compose"), found.pop("keys.json"))
+    assert (0o700 if as_root else 0o755) == found.pop("clients")
+    assert {0o600 if as_root else 0o644} == set(found.values())
+    assert not (folder / "clients/keys.env").exists()
+    assert (os.getuid(), 999 if as_root else os.getuid()) == (owners.pop("keys.json"), owners.pop("postgres.password"))
+    assert {10001 if as_root else os.getuid()} == set(owners.values())
+
+
+def test_no_file_that_every_service_can_read_holds_a_key(tmp_path: Path) -> None:
+    folder = tmp_path / "compose"
+    secrets = Secrets(folder, folder / "clients/clients.json")
+    secrets.make(PLATFORMS)
+    secrets.make_for_compose()
+    text = "".join(path.read_text("utf-8") for path in (folder / "clients").rglob("*"))
+
+    assert text.count("sha256") == len(secrets.keys)
+    assert not [label for label, key in secrets.keys.items() if key in text]
+
+
+def test_a_changed_client_list_stays_readable_for_who_could_read_it(tmp_path: Path) -> None:
+    folder = tmp_path / "compose"
+    secrets = Secrets(folder, folder / "clients/clients.json")
+    secrets.make(PLATFORMS)
+    secrets.make_for_compose()
+    before = (folder / "clients/clients.json").stat()
+    keys.issue(folder / "clients/clients.json", "new", "app")
+    after = (folder / "clients/clients.json").stat()
+
+    assert (before.st_mode, before.st_uid) == (after.st_mode, after.st_uid)

@@ -18,6 +18,15 @@ PATIENCE = 30
 NOWHERE = {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "DATABASE_URL": "postgresql://x@127.0.0.1:1/x?sslmode=misspelt"}
 """Addresses with which nothing can be started: the second is refused at once."""
 
+HOLDS_THE_LOCK = """
+import fcntl, os, sys
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+file.write(str(os.getpid()))
+file.flush()
+input()
+"""
+
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -124,9 +133,25 @@ def test_what_a_killed_supervisor_left_is_not_taken_for_a_running_system(copy: P
     up = stack(copy, "up", "--detach", **NOWHERE)
 
     assert (3, "Nothing runs.\n") == (status.returncode, status.stdout)
-    assert (1, "It did not come up (exit code 1).") == (up.returncode, up.stdout[:33])
-    assert "`sslmode` parameter must be one of" in up.stdout
-    assert not (run / "supervisor.pid").exists()
+    assert 1 == up.returncode
+    assert "It did not come up (exit code 1)." in up.stdout
+    assert not (run / "env").exists()
+    assert supervisor.running(run) is None
+
+
+@pytest.mark.parametrize(
+    ("env", "why"),
+    [
+        (NOWHERE, "`sslmode` parameter must be one of"),
+        ({**NOWHERE, "KAFKA_PARTITIONS": "six"}, "invalid literal for int() with base 10: 'six'"),
+        ({**NOWHERE, "INTAKE_PORT": "80l1"}, "INTAKE_PORT is '80l1', which is no TCP port."),
+    ],
+)
+def test_wrong_settings_end_the_first_start_with_a_sentence(copy: Path, env: dict[str, str], why: str) -> None:
+    up = stack(copy, "up", **env)
+
+    assert (1, "") == (up.returncode, up.stderr)
+    assert why in up.stdout
 
 
 @pytest.mark.parametrize("text", ["", "not a number", "999999999", "{pid}"])
@@ -150,11 +175,9 @@ def test_while_one_supervisor_lives_no_second_one_is_started(copy: Path, tmp_pat
     run.mkdir(exist_ok=True)
     (run / "env").unlink(missing_ok=True)
     shutil.rmtree(run / "logs", ignore_errors=True)
-    (tmp_path / "stack.py").write_text("input()", "utf-8")
-    words = [sys.executable, "-m", "stack", "up"]
+    words = [sys.executable, "-c", HOLDS_THE_LOCK, str(run / "supervisor.pid")]
     living = subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
-        (run / "supervisor.pid").write_text(str(living.pid), "ascii")
         until(lambda: supervisor.running(run) == living.pid)
         status = stack(copy, "status")
         second = stack(copy, "up", "--detach", **NOWHERE)
@@ -163,6 +186,6 @@ def test_while_one_supervisor_lives_no_second_one_is_started(copy: Path, tmp_pat
         living.communicate(b"\n", PATIENCE)
         (run / "supervisor.pid").unlink()
 
-    assert (3, "It is starting.\n") == (status.returncode, status.stdout)
+    assert (3, "It is starting. Log:") == (status.returncode, status.stdout[:20])
     assert f"It runs already (process {living.pid})." in second.stdout
     assert (None, False) == (still, (run / "logs/supervisor.log").exists())
