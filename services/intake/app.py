@@ -46,7 +46,7 @@ async def serve_intake(settings: IntakeSettings) -> None:
     add_reports(app, door)
     add_tracking(app, window)
     add_feedback(app, Desk(door, window, Digests(database, feedback_digests), case_wait))
-    add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), door.terms.receipt_key))
+    add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), door.terms.receipt_key, database, case_wait))
     serve.document_topics(app, broker, TITLE, _version(), REPORTS.name, REPORTS.kinds.values())
     consumers = consume_all(broker, database, wait.woken)
     for consumer in consumers:

@@ -13,12 +13,16 @@ from chassis.http.bodies import read_bytes
 from chassis.http.problems import Problem
 from chassis.keys import Client, Keys
 from chassis.logs import log
+from chassis.postgres.pool import Database
 from chassis.receipts import Forged, fingerprint, read, sign
 from services.intake.darkroom import Darkroom, Developed
 from services.intake.darkroom_turns import Crowded, Full
 from services.intake.http_multipart import Unreadable, file_in
+from services.intake.http_tracking import caught_up, model_behind
 from services.intake.photo import LARGEST_BYTES, MEDIA_TYPES, MOST_STEPS, format_of, look_at
 from services.intake.photo_store import PhotoStore, StoreAway
+from services.intake.read_model_media import app_was_shown, platform_has_seen
+from services.intake.read_model_wait import Wait
 
 T = TypeVar("T")
 WRAPPING = 16_384
@@ -59,6 +63,8 @@ class Lab:
     darkroom: Darkroom
     store: PhotoStore
     receipt_key: bytes
+    database: Database
+    cases: Wait
 
 
 def add_media(app: FastAPI, lab: Lab) -> None:
@@ -77,16 +83,35 @@ def add_media(app: FastAPI, lab: Lab) -> None:
 
     @app.get("/v1/media/{media_id}", summary="A photo", tags=["media"])
     async def get_media(request: Request, media_id: str) -> Response:
-        lab.keys.admit(request, "app", "platform", "centre", "ops")
+        client = lab.keys.admit(request, "app", "platform", "centre")
         try:
-            sha256 = read(lab.receipt_key, media_id).sha256
+            receipt = read(lab.receipt_key, media_id)
         except Forged as why:
             raise _unknown() from why
+        if not receipt.is_held_by(client.name) and not await _may_read(media_id, client, lab):
+            raise _unknown()
+        sha256 = receipt.sha256
         data = await _stored(lab.store.get(sha256))
         kind = format_of(data) if data else None
         if data is None or kind is None:
             raise _unknown()
         return Response(data, headers={**_SAFE, "ETag": f'"{sha256}"'}, media_type=MEDIA_TYPES[kind])
+
+
+async def _may_read(media_id: str, client: Client, lab: Lab) -> bool:
+    """Whether the client may read a photo of somebody else. The same answer for what is foreign and what is unknown."""
+    if client.kind == "centre":
+        return True
+    shown = platform_has_seen if client.kind == "platform" else app_was_shown
+    if await shown(lab.database, media_id, client.name):
+        return True
+    # The client may have been told of the case before the model has it: until it has caught up, "no" would be a guess.
+    passed = await caught_up(lab.cases, None, client.name)
+    if await shown(lab.database, media_id, client.name):
+        return True
+    if not passed:
+        raise model_behind()
+    return False
 
 
 def _point(client: Client, photo: Developed) -> tuple[float, float] | None:

@@ -68,8 +68,11 @@ async def find(report_id: UUID, app: str, window: Window) -> Seen:
     return found
 
 
-async def caught_up(wait: Wait, key: UUID, app: str) -> bool:
-    """Whether the model has passed what the partition of `key` held when this was asked. `Problem`: 429, 503."""
+async def caught_up(wait: Wait, key: UUID | None, app: str) -> bool:
+    """Whether the model has passed what the partition of `key` held when this was asked. `Problem`: 429, 503.
+
+    Without a key: what the whole topic held.
+    """
     try:
         return await wait.passed(key, app)
     except Crowded as why:

@@ -39,8 +39,10 @@ class Wait:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    async def passed(self, key: UUID, app: str) -> bool:
+    async def passed(self, key: UUID | None, app: str) -> bool:
         """True once the model has read all that the key's partition holds now; False after two seconds.
+
+        Without a key, all that the topic holds now.
 
         Raises `Crowded`, `KafkaAway`, and `Unavailable` of the database.
         """
@@ -48,7 +50,7 @@ class Wait:
             raise Crowded
         self._waiters[app] += 1
         try:
-            return await self._reach(*await self._end(str(key).encode()))
+            return await self._reach(await self._ends(None if key is None else str(key).encode()))
         finally:
             self._waiters[app] -= 1
             if not self._waiters[app]:
@@ -59,25 +61,28 @@ class Wait:
         if self._consumer is not None:
             await self._consumer.stop()
 
-    async def _reach(self, partition: int, end: int) -> bool:
+    async def _reach(self, ends: dict[int, int]) -> bool:
         until = asyncio.get_running_loop().time() + PATIENCE
-        while await position(self._database, self._topic, partition) < end:
-            if asyncio.get_running_loop().time() > until:
-                return False
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), LOOK_SECONDS)
+        for partition, end in ends.items():
+            while await position(self._database, self._topic, partition) < end:
+                if asyncio.get_running_loop().time() > until:
+                    return False
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._moved.wait(), LOOK_SECONDS)
         return True
 
-    async def _end(self, key: bytes) -> tuple[int, int]:
+    async def _ends(self, key: bytes | None) -> dict[int, int]:
         try:
             async with asyncio.timeout(PATIENCE):
                 consumer = await self._connected()
                 partitions = sorted(consumer.partitions_for_topic(self._topic) or ())
-                place = TopicPartition(self._topic, DefaultPartitioner()(key, partitions, partitions))
-                ends = await consumer.end_offsets([place])
-        except (KafkaError, OSError, TimeoutError, ZeroDivisionError) as why:
+                if not partitions:
+                    raise KafkaAway
+                asked = partitions if key is None else [DefaultPartitioner()(key, partitions, partitions)]
+                ends = await consumer.end_offsets([TopicPartition(self._topic, partition) for partition in asked])
+        except (KafkaError, OSError, TimeoutError) as why:
             raise KafkaAway from why
-        return int(place.partition), int(ends[place])
+        return {int(place.partition): int(end) for place, end in ends.items()}
 
     async def _connected(self) -> AIOKafkaConsumer:
         async with self._turn:

@@ -213,10 +213,10 @@ def test_a_photo_is_turned_stripped_kept_cited_and_given_back(intake: Intake) ->
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "canary words"
     exif.get_ifd(0x8825)[2] = (37.0, 51.0, 19.5)
-    with intake.client() as app, intake.client("platform") as platform, intake.client("app2") as other:
+    with intake.client() as app, intake.client("app2") as other:
         kept = app.post("/v1/media", content=jpeg((80, 40), exif), headers={"Content-Type": "image/jpeg"})
         media_id = kept.json()["media_id"]
-        photo = platform.get(f"/v1/media/{media_id}")
+        photo = app.get(f"/v1/media/{media_id}")
         cited = app.post("/v1/reports", json=body(media=[media_id]), headers=key())
         foreign = other.post("/v1/reports", json=body(media=[media_id]), headers=key())
         twice = app.post("/v1/reports", json=body(media=[media_id, media_id]), headers=key())

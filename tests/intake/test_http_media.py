@@ -1,0 +1,139 @@
+"""Who may read a photo, what becomes of one that was served, and what a client may send without citing it."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas import cases as ev
+from schemas.events import Named
+from schemas.ids import case_id_of
+from tests.intake.conftest import Intake
+from tests.intake.talk import LIFE, TUESDAY_1600, body, case_of, key, tell_cases, until
+from tests.standins.photos import photo
+
+JPEG = {"Content-Type": "image/jpeg"}
+JOINED_BY = uuid.UUID(int=77)
+
+
+def sent(intake: Intake, kind: str, seed: int, data: bytes | None = None) -> Any:
+    with intake.client(kind) as client:
+        answer = client.post("/v1/media", content=data or photo(seed), headers=JPEG)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def read(intake: Intake, kind: str, media_id: str) -> httpx.Response:
+    with intake.client(kind) as client:
+        return client.get(f"/v1/media/{media_id}")
+
+
+def reported(intake: Intake, kind: str, *media: str) -> uuid.UUID:
+    with intake.client(kind) as app:
+        answer = app.post("/v1/reports", json=body(media=list(media)), headers=key())
+    assert answer.status_code == 202, answer.text
+    return uuid.UUID(answer.json()["report_id"])
+
+
+def life(report_id: uuid.UUID, *kinds: str, **media: Sequence[str]) -> list[ev.CaseEvent]:
+    """The events of the report's case; `media` by the last part of their kind."""
+    events = case_of(report_id, *kinds)
+    return [
+        e.model_copy(update={"media": tuple(media[name])}) if (name := e.kind.partition(".")[2]) in media else e
+        for e in events
+    ]
+
+
+async def test_a_photo_is_read_by_its_app_the_centre_and_the_platform_that_has_the_case(
+    intake: Intake, kafka: str
+) -> None:
+    media_id = sent(intake, "app", 21)["media_id"]
+    before = {kind: read(intake, kind, media_id) for kind in ("app", "app2", "platform", "centre", "ops")}
+    report_id = reported(intake, "app", media_id)
+    await tell_cases(kafka, *life(report_id, "case.opened", "case.filed", opened=[media_id]))
+    filed = read(intake, "platform", media_id).status_code
+    await tell_cases(kafka, *life(report_id, *LIFE[:3], opened=[media_id])[2:])
+    given = read(intake, "platform", media_id)  # at once: what the topic holds is waited for
+
+    assert {"app": 200, "app2": 404, "platform": 404, "centre": 200, "ops": 403} == {
+        kind: answer.status_code for kind, answer in before.items()
+    }
+    assert (404, 200, before["app"].content) == (filed, given.status_code, given.content)
+    assert 404 == read(intake, "app2", media_id).status_code
+
+
+def test_a_foreign_photo_and_an_unknown_one_have_the_same_answer(intake: Intake) -> None:
+    foreign, unknown = read(intake, "app2", sent(intake, "app", 22)["media_id"]), read(intake, "app2", "A" * 92)
+
+    assert (404, foreign.content) == (unknown.status_code, unknown.content)
+    assert foreign.headers["content-type"] == unknown.headers["content-type"]
+
+
+async def test_a_platform_that_had_the_case_may_still_read_and_one_that_never_had_may_not(
+    intake: Intake, kafka: str
+) -> None:
+    mine, others = (sent(intake, "app", seed)["media_id"] for seed in (23, 24))
+    report_id, other_id = reported(intake, "app", mine), reported(intake, "app", others)
+    returned = ev.CaseReturned(
+        case_id=case_id_of(report_id), seq=4, at=TUESDAY_1600, by="router", generation=1,
+        platform=Named(code="P031", name="x"), reason="not_ours",
+    )  # fmt: skip
+    elsewhere = [
+        e.model_copy(update={"platform": Named(code="P016", name="y")}) if isinstance(e, ev.CaseDispatched) else e
+        for e in life(other_id, *LIFE[:3], opened=[others])
+    ]
+    await tell_cases(kafka, *life(report_id, *LIFE[:3], opened=[mine]), returned, *elsewhere)
+
+    assert 200 == until(lambda: read(intake, "platform", mine).status_code, 200)
+    assert 404 == read(intake, "platform", others).status_code
+
+
+async def test_the_after_photo_of_a_reply_is_read_by_the_apps_of_the_case_and_by_no_other(
+    intake: Intake, kafka: str
+) -> None:
+    after = sent(intake, "platform", 25)["media_id"]
+    own = read(intake, "platform", after).status_code
+    report_id, other_id = reported(intake, "app"), reported(intake, "app2")
+    handled = life(report_id, *LIFE, handled=[after], closed=[after])
+    await tell_cases(kafka, *handled[:-1])
+    early = read(intake, "app", after).status_code
+    await tell_cases(kafka, handled[-1])
+    later = read(intake, "app", after).status_code
+    foreign = read(intake, "app2", after).status_code
+    joined = ev.CaseJoined(case_id=case_id_of(report_id), seq=7, at=TUESDAY_1600, by="router", report_id=other_id)
+    await tell_cases(kafka, joined)
+
+    assert (200, 404, 200, 404) == (own, early, later, foreign)
+    assert 200 == read(intake, "app2", after).status_code
+
+
+@pytest.mark.parametrize(("unlinked_first", "status"), [(True, 404), (False, 200)])
+async def test_a_photo_that_left_the_case_before_the_platform_had_it_is_not_shown(
+    intake: Intake, kafka: str, unlinked_first: bool, status: int
+) -> None:
+    media_id = sent(intake, "app", 26 + unlinked_first)["media_id"]
+    report_id = reported(intake, "app")
+    opened, _, dispatched = life(report_id, *LIFE[:3])
+    shared: dict[str, Any] = {"case_id": opened.case_id, "at": TUESDAY_1600, "by": "router"}
+    joined = ev.CaseJoined(**shared, seq=2, report_id=JOINED_BY, media=(media_id,))
+    left = ev.CaseUnlinked(
+        **shared, seq=3 if unlinked_first else 4, report_id=JOINED_BY, moved_to=uuid.UUID(int=78), media=(media_id,)
+    )
+    given = dispatched.model_copy(update={"seq": 4 if unlinked_first else 3})
+    await tell_cases(kafka, opened, joined, *sorted((left, given), key=lambda event: event.seq))
+
+    assert status == read(intake, "platform", media_id).status_code
+
+
+@pytest.mark.parametrize("sender", ["platform", "app2"])
+def test_a_photo_that_was_served_is_the_same_photo_when_it_is_sent_back(intake: Intake, sender: str) -> None:
+    first = sent(intake, "app", 30)
+    served = read(intake, "app", first["media_id"]).content
+    again = sent(intake, sender, 0, served)
+
+    assert first["sha256"] == again["sha256"]
+    assert first["media_id"][:42] == again["media_id"][:42]
+    assert (first["width"], first["height"]) == (again["width"], again["height"])
+    assert served == read(intake, sender, again["media_id"]).content
