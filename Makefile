@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up down status check fix test journeys bench sizes lock compose-secrets compose-test clean
+.PHONY: help venv demo up down status check fix test journeys faults mutants bench sizes lock compose-secrets compose-test clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -45,6 +45,12 @@ test: venv ## the whole suite on a real Kafka and a real PostgreSQL
 
 journeys: venv ## only the black-box journeys
 	$(BIN)/python -m pytest tests/journeys
+
+faults: venv ## attack the running system for some minutes and check every promise
+	$(BIN)/python -m tests.faults
+
+mutants: venv ## plant bugs in a copy, each of which a named test must notice
+	$(BIN)/python -m tests.mutants
 
 bench: venv ## measure, in pairs, in one run
 	@$(BIN)/python -m tests.bench
