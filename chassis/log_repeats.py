@@ -22,7 +22,7 @@ MOST_KINDS = 4096
 """Kinds that are remembered. Beyond them the oldest is told of and forgotten."""
 MOST_OF_ONE_LIBRARY = 100
 """Kinds of one logger in a window; those beyond them are one kind, because its texts are never the same twice."""
-VARIES = ("why", "path", "attempt", "again_in_s", "notices", "exc_info")
+VARIES = ("why", "path", "attempt", "again_in_s", "age_s", "notices", "exc_info")
 """Fields of our lines that differ from one line to the next of the same kind. All others tell lines apart."""
 _VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+", re.IGNORECASE)
 Event = MutableMapping[str, Any]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stack import keys, parked, supervisor
 from stack.failed import UNFIT_CODE, Failed, Unfit
+from stack.parked_settled import settle
 from stack.prepare import ROOT, SERVICES, prepare_or_say
 from stack.private import MASK
 from stack.secrets import Secrets
@@ -59,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     secret = verbs.add_parser("secrets", help="make the files that docker-compose.yml needs")
     secret.add_argument("--folder", type=Path, default=ROOT / "secrets")
     secret.set_defaults(verb=_secrets)
-    aside = verbs.add_parser("parked", help="list and replay parked records")
-    aside.add_argument("act", choices=("list", "replay"))
+    aside = verbs.add_parser("parked", help="list, replay and settle parked records")
+    aside.add_argument("act", choices=("list", "replay", "settle"))
     aside.add_argument("topic", choices=("reports", "cases", "notices"))
     aside.add_argument("--kafka", default=os.environ.get("KAFKA_BOOTSTRAP"))
     aside.add_argument("--place", action="append", help="only this <topic>/<partition>/<offset>")
@@ -124,8 +125,11 @@ def _secrets(arguments: argparse.Namespace) -> None:
 
 def _parked(arguments: argparse.Namespace) -> None:
     kafka = arguments.kafka or _of_env("KAFKA_BOOTSTRAP")
+    places = set(arguments.place) if arguments.place else None
+    if arguments.act == "settle":
+        say(f"{asyncio.run(settle(kafka, arguments.topic, places))} parked record(s) are not settled")
+        return
     if arguments.act == "replay":
-        places = set(arguments.place) if arguments.place else None
         say(f"{asyncio.run(parked.replay(kafka, arguments.topic, places))} record(s) put back")
         return
     found = asyncio.run(parked.read(kafka, arguments.topic))

@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from schemas import parked
+from stack.parked_settled import settle
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ async def replay(kafka: str, topic: str, places: set[str] | None = None) -> int:
     """Publishes parked records (all, or those of `places`) to `topic` again with their own key, value and headers.
 
     In the order of their offsets, so that what was parked behind a gap follows what fills it. Consumers drop what
-    they already have. A frame that was parked by its place has no bytes and is left out. Returns how many went.
+    they already have. A frame that was parked by its place has no bytes and is left out. What went is settled, so that
+    no alarm counts it any more. Returns how many went.
     """
     chosen = [p for p in await read(kafka, topic) if p.value and (places is None or p.place in places)]
     producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True)
@@ -55,6 +57,8 @@ async def replay(kafka: str, topic: str, places: set[str] | None = None) -> int:
             await producer.send_and_wait(topic, record.value, key=record.key, headers=record.headers)
     finally:
         await producer.stop()
+    if chosen:
+        await settle(kafka, topic, {p.place for p in chosen})
     return len({p.place for p in chosen})
 
 

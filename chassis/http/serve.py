@@ -24,17 +24,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.http import health, metrics, problems
 from chassis.http.direct import Direct
+from chassis.http.measuring import Source, Sources
 from chassis.logs import log
 
 Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def application(title: str, version: str, summary: str, checks: health.Health) -> FastAPI:
-    """A bare HTTP application with problems, health and metrics; OpenAPI at `/docs`."""
+def application(
+    title: str, version: str, summary: str, checks: health.Health, sources: Sequence[Source] = ()
+) -> FastAPI:
+    """A bare HTTP application with problems, health and metrics (`sources` measured anew); OpenAPI at `/docs`."""
     app = FastAPI(title=title, version=version, summary=summary, docs_url="/docs", redoc_url=None)
     problems.install(app)
     health.install(app, checks)
-    metrics.install(app)
+    metrics.install(app, Sources(sources).measure)
     app.add_middleware(_Counted)
     _document_keys(app)
     return app

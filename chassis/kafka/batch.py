@@ -6,14 +6,13 @@ is parked when there is evidence that it alone is to blame (`suspects.py`), and 
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
 
 from chassis import faults
-from chassis.http.metrics import BATCH_RECORDS, BATCH_SECONDS, CONSUMED, LAG
+from chassis.http.metrics import BATCH_RECORDS, BATCH_SECONDS, CONSUMED
 from chassis.kafka.envelope import Unreadable, check_source
 from chassis.kafka.fence import Ends, Fence, Reading, Source
 from chassis.kafka.parking import Aside, Parking
@@ -61,7 +60,6 @@ class Batch:
                 await self._look_for_a_witness(partition, left)
         CONSUMED.labels(*self._names).inc(len(records))
         BATCH_RECORDS.labels(*self._names).observe(len(records))
-        LAG.labels(*self._names).set(max(0.0, time.time() - records[-1].timestamp / 1000))
         return waiting
 
     async def skip(self, partition: int, offset: int) -> None:

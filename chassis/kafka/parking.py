@@ -13,6 +13,14 @@ from faststream.kafka import KafkaBroker
 from chassis.http.metrics import PARKED
 from chassis.logs import log
 
+SETTLED_GROUP = "parked"
+"""The group whose committed offset in a parked topic says up to where everything was put back or settled by people."""
+
+
+def parked_topic(topic: str) -> str:
+    """Where records of `topic` are set aside."""
+    return f"{topic}.parked"
+
 
 @dataclass(frozen=True, slots=True)
 class Aside:
@@ -43,7 +51,7 @@ class Parking:
     async def _send(self, place: str, aside: Aside, value: bytes, key: bytes | None, headers: Any) -> None:
         await self._broker.publish(
             value,
-            f"{self._topic}.parked",
+            parked_topic(self._topic),
             key=key,
             headers={
                 "parked_from": place,

@@ -6,7 +6,6 @@ A crash between publishing and deleting repeats records under the same `ce_id`; 
 """
 
 import asyncio
-import time
 import zlib
 from typing import Any
 
@@ -17,7 +16,7 @@ from faststream.exceptions import IncorrectState
 from faststream.kafka import KafkaBroker
 
 from chassis import faults
-from chassis.http.metrics import OUTBOX_AGE, OUTBOX_ROWS, RELAY_FAILED
+from chassis.http.metrics import OUTBOX_ROWS, RELAY_FAILED
 from chassis.logs import log
 from chassis.postgres.pool import Unavailable
 
@@ -96,7 +95,7 @@ class Relay:
 
     async def _relay_some(self, connection: "asyncpg.Connection[asyncpg.Record]") -> int:
         rows = await connection.fetch(
-            f"""select id, topic, key, value, headers, written_at,
+            f"""select id, topic, key, value, headers,
                     (select current_setting('transaction_read_only') = 'off'
                         and has_table_privilege('{self._schema}.outbox', 'delete')) as deletable
                 from {self._schema}.outbox order by id limit $1""",  # noqa: S608
@@ -116,7 +115,6 @@ class Relay:
             [row["id"] for row in rows],
         )
         OUTBOX_ROWS.labels(self._schema).inc(len(rows))
-        OUTBOX_AGE.labels(self._schema).set(max(0.0, time.time() - rows[0]["written_at"].timestamp()))
         return len(rows)
 
 

@@ -23,7 +23,7 @@ BEGIN = f"begin; select pg_advisory_xact_lock_shared({WRITERS}, hashtext(current
 """Begins a transaction that may write, in one round trip. The mark is taken before there is a transaction id."""
 
 _LOCKS = f"""
-select virtualtransaction as holder, transactionid, locktype <> 'transactionid' as writes
+select pid, virtualtransaction as holder, transactionid, locktype <> 'transactionid' as writes
 from pg_locks
 where granted and locktype = 'transactionid' and mode = 'ExclusiveLock'
    or database = (select oid from pg_database where datname = current_database())
@@ -62,7 +62,7 @@ async def _roll_back(connection: Any) -> None:
 
 
 def locks(schema: str) -> str:
-    """A query for the locks that tell who writes `schema`: holder, its transaction id or null, whether it writes."""
+    """A query for the locks that tell who writes `schema`: pid, holder, transaction id or null, whether it writes."""
     return _LOCKS % schema
 
 

@@ -10,6 +10,7 @@ from chassis.http import serve
 from chassis.http.health import Health
 from chassis.kafka.connection import keep_connected
 from chassis.kafka.producer import Publisher, broker_of
+from chassis.kafka.unread import Unread
 from chassis.keys import Keys
 from chassis.postgres.pool import Database
 from schemas.topics import CASES, REPORTS
@@ -41,21 +42,22 @@ async def serve_intake(settings: IntakeSettings) -> None:
     broker = broker_of(settings.kafka_bootstrap, "intake")
     wait, case_wait = (Wait(settings.kafka_bootstrap, topic.name, database) for topic in (REPORTS, CASES))
     darkroom = Darkroom()
-    app = serve.application(TITLE, _version(), SUMMARY, health)
+    consumers = consume_all(broker, database, wait.woken)
+    unread = Unread(settings.kafka_bootstrap, [(consumer.topic, consumer.group) for consumer in consumers])
+    app = serve.application(TITLE, _version(), SUMMARY, health, (unread,))
     door, window = _door(settings, keys, city, broker, database, wait), Window(keys, city, database, wait)
     add_reports(app, door)
     add_tracking(app, window)
     add_feedback(app, Desk(door, window, Digests(database, feedback_digests), case_wait))
     add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), door.terms.receipt_key, database, case_wait))
     serve.document_topics(app, broker, TITLE, _version(), REPORTS.name, REPORTS.kinds.values())
-    consumers = consume_all(broker, database, wait.woken)
     for consumer in consumers:
         health.add(f"model of {consumer.topic}", consumer.check)
     health.add("kafka", lambda: _answers(broker))
     health.add("postgres", database.check)
     await database.open()
     try:
-        parts = (partial(keep_connected, broker, consumers=consumers), darkroom.keep_open)
+        parts = (partial(keep_connected, broker, consumers=consumers), darkroom.keep_open, unread.close_at)
         await serve.run(app, settings.host, settings.port, stopping, parts)
     finally:
         await wait.close()

@@ -10,7 +10,10 @@ from chassis.http.serve import add_routes, application, document_topics, run
 from chassis.kafka.connection import keep_connected
 from chassis.kafka.producer import broker_of
 from chassis.kafka.relay import Relay
+from chassis.kafka.unread import Unread
 from chassis.keys import Keys
+from chassis.postgres.holders import Holders
+from chassis.postgres.outbox_age import OutboxAge
 from chassis.postgres.pool import Database
 from schemas.topics import NOTICES
 from services.notifier.callback import Callbacks
@@ -53,7 +56,10 @@ async def serve(settings: NotifierSettings) -> None:
     health.add("database", database.check)
     for consumer in consumers:
         health.add(consumer.group, consumer.check)
-    app = application("suishoupai notifier", VERSION, "What citizens and platforms are told", health)
+    unread = Unread(settings.kafka_bootstrap, [(consumer.topic, consumer.group) for consumer in consumers])
+    holders, outbox_age = Holders(database, "notifier"), OutboxAge(database, "notifier")
+    told = "What citizens and platforms are told"
+    app = application("suishoupai notifier", VERSION, told, health, (unread, holders, outbox_age))
     add_routes(app, Endpoints(database, keys, callbacks, now, settings.local_mode).routes())
     add_routes(app, Feed(database, keys, bell, stopping).routes())
     document_topics(app, broker, "suishoupai notifier", VERSION, NOTICES.name, NOTICES.kinds.values())
@@ -61,6 +67,7 @@ async def serve(settings: NotifierSettings) -> None:
     try:
         await run(app, settings.host, settings.port, stopping, [
             lambda stopping: keep_connected(broker, stopping, consumers), rounds.run, relay.run,
+            holders.watch, unread.close_at,
         ])  # fmt: skip
     finally:
         await callbacks.close()

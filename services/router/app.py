@@ -1,6 +1,7 @@
 """The router composed: one process with HTTP, the consumer of reports, the rounds of the clock and the relay."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -9,10 +10,14 @@ from faststream.kafka import KafkaBroker
 
 from chassis.http import serve
 from chassis.http.health import Health
+from chassis.http.measuring import Source
 from chassis.kafka.connection import keep_connected
 from chassis.kafka.producer import broker_of
 from chassis.kafka.relay import Relay
+from chassis.kafka.unread import Unread
 from chassis.keys import Keys
+from chassis.postgres.holders import Holders
+from chassis.postgres.outbox_age import OutboxAge
 from chassis.postgres.pool import Database
 from schemas.topics import CASES
 from services.router import (
@@ -51,9 +56,9 @@ def door_of(settings: RouterSettings) -> Door:
     )
 
 
-def application(door: Door, broker: KafkaBroker, health: Health) -> FastAPI:
+def application(door: Door, broker: KafkaBroker, health: Health, sources: Sequence[Source] = ()) -> FastAPI:
     """The HTTP side."""
-    app = serve.application(TITLE, VERSION, "Cases: one problem, one platform at a time, one answer.", health)
+    app = serve.application(TITLE, VERSION, "Cases: one problem, one platform at a time, one answer.", health, sources)
     for edge in EDGES:
         serve.add_routes(app, edge.routes(door))
     serve.document_topics(app, broker, TITLE, VERSION, CASES.name, CASES.kinds.values())
@@ -69,9 +74,13 @@ async def run(settings: RouterSettings) -> None:
     relay = Relay(settings.database_url, broker, "router")
     health.add("postgres", door.database.check)
     health.add("reports", consumer.check)
+    unread = Unread(settings.kafka_bootstrap, [(consumer.topic, consumer.group)])
+    holders = Holders(door.database, "router")
+    app = application(door, broker, health, (unread, holders, OutboxAge(door.database, "router")))
     connected = partial(keep_connected, broker, consumers=[consumer])
-    parts = (connected, partial(ring_due_timers, door), partial(follow_calendar, door), relay.run, door.waking.end)
+    rounds = (partial(ring_due_timers, door), partial(follow_calendar, door), holders.watch)
+    parts = (connected, *rounds, relay.run, door.waking.end, unread.close_at)
     try:
-        await serve.run(application(door, broker, health), settings.host, settings.port, stopping, parts)
+        await serve.run(app, settings.host, settings.port, stopping, parts)
     finally:
         await door.database.close()

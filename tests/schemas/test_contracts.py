@@ -87,5 +87,6 @@ def test_parking_uses_the_header_names_of_the_contract() -> None:
     source = Path(parking.__file__).read_text("utf-8")
 
     assert all(
-        f'"{name}"' in source for name in (parked.FROM, parked.GROUP, parked.REASON, parked.DETAIL, parked.HEADERS)
+        f'"{name}"' in source
+        for name in (parked.FROM, parked.GROUP, parked.REASON, parked.DETAIL, parked.HEADERS, parked.SETTLED_GROUP)
     )
