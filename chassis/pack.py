@@ -89,7 +89,7 @@ def _lines(path: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, str 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except OSError as why:
         raise PackError(f"{path.name}: cannot be read ({why.strerror})") from why
     except UnicodeDecodeError as why:

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from chassis.http.budget import BUDGET
 from chassis.http.problems import Problem
 from chassis.http.strict_json import parse_json
 
@@ -14,11 +15,15 @@ _BARRED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u2
 
 
 async def read_bytes(request: Request, limit: int, within: float = SLOWEST_SECONDS) -> bytes:
-    """The whole body. `Problem`: 413 body_too_large, 408 body_too_slow, 400 body_cut_off, 415 compressed bodies."""
+    """The whole body, which counts towards the process's budget until the request ends.
+
+    `Problem`: 413 body_too_large, 408 body_too_slow, 400 body_cut_off, 415 for compressed bodies, 503 busy.
+    """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "content_encoding", "Send the body uncompressed.", field="Content-Encoding")
-    if _declared(request) > limit:
+    if (declared := _declared(request)) > limit:
         raise _too_large(limit)
+    BUDGET.check(declared)
     try:
         async with asyncio.timeout(within):
             return await _read(request, limit)
@@ -35,13 +40,13 @@ def _declared(request: Request) -> int:
 
 
 async def _read(request: Request, limit: int) -> bytes:
-    chunks, size = [], 0
+    body = bytearray()  # not a list of chunks: a chunk of one byte would take forty
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
+        if len(body) + len(chunk) > limit:
             raise _too_large(limit)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        BUDGET.take(request.scope, len(chunk))
+        body += chunk
+    return bytes(body)
 
 
 async def read_json(request: Request, limit: int) -> Any:

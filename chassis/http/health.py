@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 Check = Callable[[], Awaitable[str | None]]
 FRESH_SECONDS = 0.5
@@ -41,11 +41,11 @@ def install(app: FastAPI, health: Health) -> None:
     """Adds `GET /livez` and `GET /readyz`."""
 
     @app.get("/livez", include_in_schema=False)
-    async def livez() -> Response:
+    async def livez(request: Request) -> Response:
         return Response(b'{"alive":true}', media_type="application/json")
 
     @app.get("/readyz", include_in_schema=False)
-    async def readyz() -> Response:
+    async def readyz(request: Request) -> Response:
         faults = await health.faults()
         body = orjson.dumps({"ready": not faults, "faults": faults})
         headers = {"Retry-After": "1"} if faults else {}

@@ -2,10 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 REQUESTS = Counter("http_requests_total", "Answers by route and status", ["method", "route", "status"])
+BODY_BYTES = Gauge("http_body_bytes", "Bytes of request bodies in memory now")
+BODIES_REFUSED = Counter("http_bodies_refused_total", "Bodies answered 503 because the memory for bodies was full")
+CONNECTIONS = Gauge("http_connections", "Connections open now")
+CONNECTIONS_ENDED = Counter(
+    "http_connections_ended_total", "Connections ended because of their limits, by why", ["why"]
+)
 PUBLISHED = Counter("kafka_published_total", "Records published, by topic and outcome", ["topic", "outcome"])
 PUBLISH_SECONDS = Histogram("kafka_publish_seconds", "From publish to durable", buckets=(0.002, 0.01, 0.05, 0.2, 1, 5))
 WAITING_PUBLISHES = Gauge("kafka_waiting_publishes", "Callers that wait for durability now")
@@ -41,6 +47,6 @@ def install(app: FastAPI, measure: Callable[[], Awaitable[None]]) -> None:
     """Adds `GET /metrics`. `measure` is called before each answer."""
 
     @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
         await measure()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

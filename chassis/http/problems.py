@@ -1,7 +1,7 @@
 """Problems: every refusal is RFC 9457 problem+json with a stable reason and, where it has one, the field's name."""
 
 import http
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +42,12 @@ class Problem(Exception):
         errors: Sequence[FieldError] = (),
         retry_after: int | None = None,
         extra: dict[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(reason)
         self.status, self.reason, self.detail = status, reason, detail
         self.errors = (FieldError(field, reason, detail),) if field else tuple(errors)
-        self.retry_after, self.extra = retry_after, extra or {}
+        self.retry_after, self.extra, self.headers = retry_after, extra or {}, headers or {}
 
 
 FORESEEN = (Problem, Unavailable, HTTPException, RequestValidationError)
@@ -66,7 +67,9 @@ def answer(problem: Problem) -> Response:
         ],
         **problem.extra,
     }
-    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
+    headers = dict(problem.headers)
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps(body), problem.status, headers, media_type="application/problem+json")

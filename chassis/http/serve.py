@@ -9,24 +9,26 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
 from faststream.specification.asyncapi import get_asyncapi_html
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.http import health, metrics, problems
 from chassis.http.direct import Direct
 from chassis.http.measuring import Source, Sources
+from chassis.http.watch import Limits, Watch
+from chassis.http.wire import Connection
 from chassis.logs import log
 
+LIMITS = Limits()
 Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -34,7 +36,9 @@ def application(
     title: str, version: str, summary: str, checks: health.Health, sources: Sequence[Source] = ()
 ) -> FastAPI:
     """A bare HTTP application with problems, health and metrics (`sources` measured anew); OpenAPI at `/docs`."""
-    app = FastAPI(title=title, version=version, summary=summary, docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title=title, version=version, summary=summary, docs_url="/docs", redoc_url=None, redirect_slashes=False
+    )
     problems.install(app)
     health.install(app, checks)
     metrics.install(app, Sources(sources).measure)
@@ -69,19 +73,26 @@ def document_topics(
     broker.publisher(writes, schema=reduce(or_, kinds), title=f"{writes}.out", description="Written here alone.")
 
     @app.get("/docs/asyncapi", include_in_schema=False)
-    async def asyncapi() -> Response:
+    async def asyncapi(request: Request) -> Response:
         specification = AsyncAPI(broker, title=title, version=version).to_specification()
         return Response(get_asyncapi_html(specification, try_it_out_path=None), media_type="text/html")
 
 
-async def run(app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts: Sequence[Part]) -> None:
+def served(app: FastAPI) -> ASGIApp:
+    """`app` as it answers on a port: with everything that holds for all calls. Make it when every route was added."""
+    return Direct(app)
+
+
+async def run(
+    app: FastAPI, host: str, port: int, stopping: asyncio.Event, parts: Sequence[Part], limits: Limits = LIMITS
+) -> None:
     """Serves `app` and runs `parts` until a signal; each part gets `stopping` and ends soon after it is set."""
     server = _Server(
         uvicorn.Config(
-            ServerErrorMiddleware(Direct(app), problems.answered), host, port, loop="none",
-            http="httptools", ws="none", lifespan="off", log_config=None,
+            served(app), host, port, loop="none",
+            http=cast(Any, partial(Connection, Watch(limits))), ws="none", lifespan="off", log_config=None,
             access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=10,
-            timeout_keep_alive=75, backlog=4096, proxy_headers=False,
+            backlog=4096, proxy_headers=False,
         ),
         stopping,
     )  # fmt: skip

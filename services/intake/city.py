@@ -158,7 +158,7 @@ def _replies(folder: Path) -> dict[str, Said]:
 
 def _districts(path: Path) -> Districts:
     try:
-        features = json.loads(path.read_text("utf-8"))["features"]
+        features = json.loads(path.read_text("utf-8-sig"))["features"]
         shapes = [
             (_DISTRICT_CODE.validate_python(f["properties"]["gb2260"]), shapely.from_geojson(json.dumps(f["geometry"])))
             for f in features

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 
 from chassis import faults
 from chassis.http.bodies import read_json
-from chassis.http.direct import schema_of
+from chassis.http.openapi import schema_of
 from chassis.http.problems import FieldError, Problem
 from chassis.kafka.envelope import headers_of
 from chassis.kafka.producer import Publisher, Unsent

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from enum import Enum
 from typing import Any
 from uuid import uuid4
 
@@ -12,13 +13,14 @@ from fastapi import APIRouter, Request, Response
 
 from chassis.http.bodies import read_json
 from chassis.http.problems import Problem
+from chassis.http.queries import queries
 from chassis.keys import Keys
 from chassis.logs import log
 from chassis.postgres.pool import Database
 from services.notifier import ledger_endpoints, ledger_reads
 from services.notifier.address import Refused, read_address
 from services.notifier.callback import Callbacks
-from services.notifier.http_query import instant, one_of, report_id, whole_number
+from services.notifier.http_queries import BEHIND, LIMIT, REPORT_ID, SINCE, STATE, WHAT
 from services.notifier.ledger_endpoints import Registered
 from services.notifier.ledger_reads import Standing
 from services.notifier.signature import headers_of, secret_of
@@ -26,7 +28,10 @@ from services.notifier.signature import headers_of, secret_of
 KINDS = ("app", "platform")
 MOST_ENDPOINTS = 5
 MOST_BODY = 4096
-STATES = ("due", "delivered", "gone", "gave_up")
+_QUERIES = {
+    "/v1/notices": queries(STATE, REPORT_ID, BEHIND, LIMIT),
+    "/v1/notices/replay": queries(SINCE, WHAT),
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -52,7 +57,9 @@ class Endpoints:
             ("/v1/notices", self.notices, "GET", "How your notices stand"),
             ("/v1/notices/replay", self.replay, "POST", "Send again what never arrived since an instant"),
         ):
-            router.add_api_route(path, call, methods=[method], summary=summary, tags=[path.split("/")[2]])
+            asked = _QUERIES.get(path)
+            tags: list[str | Enum] = [path.split("/")[2]]
+            router.add_api_route(path, call, methods=[method], summary=summary, tags=tags, openapi_extra=asked)
         return router
 
     async def list_all(self, request: Request) -> Response:
@@ -106,25 +113,22 @@ class Endpoints:
         log.info("endpoint.rotated", client=client, name=name)
         return _json(_shown(await self._mine(client, name)) | {"secret": secret})
 
-    async def notices(
-        self, request: Request, state: str | None = None, report_id: str | None = None,
-        after: str | None = None, limit: str | None = None,
-    ) -> Response:  # fmt: skip
-        """The caller's notices, oldest first; `next` is the `after` of the following page, null at the end."""
+    async def notices(self, request: Request) -> Response:
+        """The caller's notices, oldest first; `next` is the `after` of the following page, null at the end. `state`
+        takes several between commas."""
         client = self._keys.admit(request, *KINDS).name
-        most = whole_number("limit", limit, 1, 500, 100)
-        behind = whole_number("after", after, 0, 999_999_999, 0)
+        most = LIMIT.of(request)
         found = await ledger_reads.notices(
-            self._database, client, one_of("state", state, STATES), _report_id(report_id), behind, most
+            self._database, client, STATE.of(request), REPORT_ID.of(request), BEHIND.of(request), most
         )
         following = str(found[-1].place) if len(found) == most else None
         return _json({"items": [_standing(standing) for standing in found], "next": following})
 
-    async def replay(self, request: Request, since: str | None = None, what: str | None = None) -> Response:
+    async def replay(self, request: Request) -> Response:
         """202 with how many callbacks are due again: those that never arrived, or with `what=all` every one."""
         client = self._keys.admit(request, *KINDS).name
-        everything = one_of("what", what, ("missed", "all")) == "all"
-        again = await ledger_endpoints.replay(self._database, client, instant("since", since), everything, self._now())
+        everything, since = WHAT.of(request) == "all", SINCE.of(request)
+        again = await ledger_endpoints.replay(self._database, client, since, everything, self._now())
         log.info("notices.replayed", client=client, notices=again)
         return _json({"notices": again}, 202)
 
@@ -146,9 +150,6 @@ class Endpoints:
         if isinstance(address, Refused):
             raise Problem(422, address.reason, "https on port 443 or 8443 of a public host.", field="url")
         return address.url
-
-
-_report_id = report_id
 
 
 def _unknown() -> Problem:

@@ -9,18 +9,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from chassis.bell import Bell
-from chassis.http.direct import queries
 from chassis.http.problems import Problem
+from chassis.http.queries import queries
 from chassis.keys import Keys
 from chassis.postgres.horizon import look_soon
 from chassis.postgres.pool import Database, Unavailable
 from services.notifier import ledger_reads
-from services.notifier.cursor import Cursor, read_cursor
-from services.notifier.http_query import whole_number
+from services.notifier.cursor import Cursor
+from services.notifier.http_queries import AFTER, LIMIT, WAIT, cursor
 from services.notifier.ledger_reads import Entry
 
 MOST_ITEMS = 500
-LONGEST_WAIT = 30
 LOOK_SECONDS = 1.0
 """How soon a waiting reader looks again unwoken: another process may have written the entry."""
 HEARTBEAT_SECONDS = 15.0
@@ -38,42 +37,39 @@ class Feed:
     def routes(self) -> APIRouter:
         """`GET /v1/feed` and `GET /v1/feed/stream`."""
         router = APIRouter(tags=["feed"])
-        asked = queries("after", "limit", "wait")
-        router.add_api_route(
-            "/v1/feed", self.read, methods=["GET"], summary="Entries behind a cursor", openapi_extra=asked
-        )
-        router.add_api_route("/v1/feed/stream", self.stream, methods=["GET"], summary="Entries as they come (SSE)")
+        for path, call, asked, summary in (
+            ("/v1/feed", self.read, queries(AFTER, LIMIT, WAIT), "Entries behind a cursor"),
+            ("/v1/feed/stream", self.stream, queries(AFTER), "Entries as they come (SSE)"),
+        ):
+            router.add_api_route(path, call, methods=["GET"], summary=summary, openapi_extra=asked)
         return router
 
     async def read(self, request: Request) -> Response:
         """At most `limit` (1-500, else 100) entries behind `after`, oldest first; waits up to `wait` (0-30) seconds
         for the first. `next` is the `after` of the next call, whether or not there were entries."""
         client = self._keys.admit(request, "app").name
-        asked = request.query_params
-        cursor = _cursor(asked.get("after", ""), "after")
-        most = whole_number("limit", asked.get("limit"), 1, MOST_ITEMS, 100)
-        seconds = whole_number("wait", asked.get("wait"), 0, LONGEST_WAIT, 0)
-        entries = await ledger_reads.feed(self._database, client, cursor, most)
+        after, most, seconds = AFTER.of(request), LIMIT.of(request), WAIT.of(request)
+        entries = await ledger_reads.feed(self._database, client, after, most)
         if not entries and seconds:
             self._room(client)
             with self._turn(client):
-                entries = await self._first(client, cursor, most, seconds)
-        following = entries[-1].cursor if entries else cursor
+                entries = await self._first(client, after, most, seconds)
+        following = entries[-1].cursor if entries else after
         body = b'{"items":[%b],"next":"%b"}' % (
             b",".join(entry.item.as_json() for entry in entries),
             str(following).encode(),
         )
         return Response(body, media_type="application/json")
 
-    async def stream(self, request: Request, after: str = "") -> StreamingResponse:
+    async def stream(self, request: Request) -> Response:
         """Server-sent events: id is the cursor, event its name, data the item. `Last-Event-ID` goes on behind it."""
         client = self._keys.admit(request, "app").name
         last = request.headers.get("last-event-id")
-        cursor = _cursor(last, "Last-Event-ID") if last else _cursor(after, "after")
-        entries = await ledger_reads.feed(self._database, client, cursor, MOST_ITEMS)
+        after = cursor(last, "Last-Event-ID") if last else AFTER.of(request)
+        entries = await ledger_reads.feed(self._database, client, after, MOST_ITEMS)
         self._room(client)  # once the stream has begun, a refusal cannot be told any more
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(client, cursor, entries), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(self._events(client, after, entries), 200, headers, media_type="text/event-stream")
 
     async def _events(self, client: str, cursor: Cursor, entries: list[Entry]) -> AsyncIterator[bytes]:
         with self._turn(client):
@@ -116,10 +112,3 @@ class Feed:
             yield
         finally:
             self._waiting[client] -= 1
-
-
-def _cursor(text: str, field: str) -> Cursor:
-    cursor = read_cursor(text)
-    if cursor is None:
-        raise Problem(400, "cursor_unfit", "Send the `next` of an earlier answer, or nothing.", field=field)
-    return cursor

@@ -1,5 +1,6 @@
 """Reading the ledger: the feed in an order that never skips, and the notices of a client."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -54,18 +55,18 @@ class Standing:
 
 
 async def notices(
-    database: Database, client: str, state: str | None, report_id: UUID | None, after: int, limit: int
+    database: Database, client: str, states: Sequence[str], report_id: UUID | None, after: int, limit: int
 ) -> list[Standing]:
-    """The client's notices, oldest first, those behind place `after`."""
+    """The client's notices in one of `states` (none: in any), oldest first, those behind place `after`."""
     rows = await database.fetch(
         """select n.notice_id, n.report_id, n.case_id, n.seq, n.recipient, n.id, n.channel, n.state, n.attempts,
                   n.due_at, n.outcome, n.detail, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref
            from notifier.notices n join notifier.told t using (case_id, seq)
            left join notifier.reporters r on r.report_id = n.report_id and n.recipient like 'report:%'
-           where n.client = $1 and n.id > $4 and ($2::text is null or n.state = $2)
+           where n.client = $1 and n.id > $4 and ($2::text[] = '{}' or n.state = any($2))
              and ($3::uuid is null or n.report_id = $3)
            order by n.id limit $5""",
-        client, state, report_id, after, limit,
+        client, list(states), report_id, after, limit,
     )  # fmt: skip
     return [_standing(row) for row in rows]
 

@@ -172,7 +172,7 @@ def _synonyms(folder: Path, categories: list[CategoryRow | SpecialItemRow]) -> d
 
 def _district_names(folder: Path) -> dict[str, str]:
     try:
-        features = json.loads((folder / "districts.geojson").read_text("utf-8"))["features"]
+        features = json.loads((folder / "districts.geojson").read_text("utf-8-sig"))["features"]
         return {feature["properties"]["gb2260"]: feature["properties"]["name"] for feature in features}
     except (OSError, ValueError, KeyError, TypeError) as why:
         raise PackError(f"districts.geojson: cannot be read ({type(why).__name__})") from why

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chassis.http.bodies import barred_characters, read_json
-from chassis.http.direct import schema_of
+from chassis.http.openapi import schema_of
 from chassis.http.problems import FieldError, Problem, path_of
 
 MOST_BYTES = 256 * 1024

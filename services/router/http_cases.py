@@ -5,17 +5,19 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from chassis.http.direct import queries
-from chassis.http.problems import Problem
+from chassis.http.queries import one_of, queries, some_of, text_like, uuid
 from services.router import ledger_events, ledger_reads
 from services.router.act import Door
+from services.router.case import Case
 from services.router.case_answer import case_answer, for_the_centre
 from services.router.explanation import choices
 from services.router.http_acts import case_id_from, unknown_case
 from services.router.http_bodies import as_json
-from services.router.http_queries import cursor_of, one_of, page_size, place
+from services.router.http_queries import CURSOR, LIMIT, cursor_of
 from services.router.ledger_reads import Wanted
 from services.router.transitions import ALLOWED
+
+STATE, REPORT_ID = some_of("state", tuple(ALLOWED)), uuid("report_id")
 
 
 def routes(door: Door) -> APIRouter:
@@ -43,16 +45,19 @@ def routes(door: Door) -> APIRouter:
 
 
 def _add_lists(api: APIRouter, door: Door) -> None:
-    @api.get(
-        "/v1/cases",
-        openapi_extra=queries(
-            "state", "platform", "district", "category", "case_number", "report_id", "cursor", "limit"
-        ),
+    narrowed = (
+        one_of("platform", door.city.platforms),
+        one_of("district", door.city.rules.platform_of_district),
+        one_of("category", door.city.clocks),
+        text_like("case_number", "[^\\x00-\\x1f\\x7f-\\x9f]{1,40}", "A case number has 19 digits."),
     )
+
+    @api.get("/v1/cases", openapi_extra=queries(STATE, *narrowed, REPORT_ID, CURSOR, LIMIT))
     async def cases(request: Request) -> Response:
-        """Cases, oldest first, narrowed by what you name."""
+        """Cases, oldest first, narrowed by what you name; `state` takes several between commas."""
         door.keys.admit(request, "centre", "ops")
-        return await _cases(door, request)
+        wanted = Wanted(STATE.of(request), *(parameter.of(request) for parameter in narrowed))
+        return await _cases(door, request, wanted)
 
     @api.get("/v1/platforms")
     async def platforms(request: Request) -> Response:
@@ -62,26 +67,14 @@ def _add_lists(api: APIRouter, door: Door) -> None:
         return as_json({"items": items, "city_version": door.city.version})
 
 
-async def _cases(door: Door, request: Request) -> Response:
-    if "report_id" in request.query_params:
-        return await _case_of_report(door, request.query_params["report_id"])
-    asked = request.query_params
-    wanted = Wanted(
-        one_of(request, "state", tuple(ALLOWED)),
-        one_of(request, "platform", tuple(door.city.platforms)),
-        one_of(request, "district", tuple(door.city.rules.platform_of_district)),
-        one_of(request, "category", tuple(door.city.clocks)),
-        asked.get("case_number"),
-    )
-    page = await ledger_reads.cases(door.database, wanted, place(request), page_size(request))
+async def _cases(door: Door, request: Request, wanted: Wanted) -> Response:
+    if (report_id := REPORT_ID.of(request)) is not None:
+        found = await _case_of_report(door, report_id)
+        return as_json({"items": [case_answer(found, door.city)] if found and wanted.has(found) else [], "next": ""})
+    page = await ledger_reads.cases(door.database, wanted, CURSOR.of(request), LIMIT.of(request))
     return as_json({"items": [case_answer(case, door.city) for case in page.cases], "next": cursor_of(page.place)})
 
 
-async def _case_of_report(door: Door, text: str) -> Response:
-    try:
-        report_id = UUID(text)
-    except ValueError as why:
-        raise Problem(422, "report_id_unfit", "A report_id is a UUID.", field="report_id") from why
+async def _case_of_report(door: Door, report_id: UUID) -> Case | None:
     case_id = await ledger_reads.case_of_report(door.database, report_id)
-    found = await ledger_reads.one(door.database, case_id) if case_id else None
-    return as_json({"items": [case_answer(found, door.city)] if found else [], "next": ""})
+    return await ledger_reads.one(door.database, case_id) if case_id else None

@@ -4,27 +4,28 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from chassis.http.direct import queries
 from chassis.http.problems import Problem
+from chassis.http.queries import number, queries, some_of
 from chassis.postgres.horizon import look_soon
 from services.router import ledger_lists
 from services.router.act import Door
 from services.router.case_answer import case_answer
 from services.router.http_bodies import as_json
-from services.router.http_queries import cursor_of_sweep, page_size, seconds, some_of, sweep
+from services.router.http_queries import LIMIT, SWEEP, cursor_of_sweep
 
 LONGEST_WAIT = 30
 POLL_SECONDS = 0.9
 """Work that another process gave is seen within this time."""
 STATES = ("dispatched", "accepted", "suspended", "handled")
 OPEN_WORK = ("dispatched", "accepted", "suspended")
+STATE, WAIT = some_of("state", STATES, OPEN_WORK), number("wait", 0, LONGEST_WAIT, 0)
 
 
 def routes(door: Door) -> APIRouter:
     """The platform's own list, and the same for the centre."""
     api = APIRouter(tags=["platforms"])
 
-    @api.get("/v1/platforms/me/cases", openapi_extra=queries("state", "cursor", "limit", "wait"))
+    @api.get("/v1/platforms/me/cases", openapi_extra=queries(STATE, SWEEP, LIMIT, WAIT))
     async def worklist(request: Request) -> Response:
         """Your cases, nearest deadline first; waits up to `wait` seconds for the first.
 
@@ -34,7 +35,7 @@ def routes(door: Door) -> APIRouter:
         platform = door.keys.admit(request, "platform").name
         return await _worklist(door, platform, request)
 
-    @api.get("/v1/platforms/{code}/cases", openapi_extra=queries("state", "cursor", "limit", "wait"))
+    @api.get("/v1/platforms/{code}/cases", openapi_extra=queries(STATE, SWEEP, LIMIT, WAIT))
     async def worklist_of(request: Request, code: str) -> Response:
         """A platform's cases for the centre, as the platform itself is told them."""
         door.keys.admit(request, "centre", "ops")
@@ -46,9 +47,8 @@ def routes(door: Door) -> APIRouter:
 
 
 async def _worklist(door: Door, platform: str, request: Request) -> Response:
-    states = some_of(request, "state", STATES, OPEN_WORK)
-    begun, limit = sweep(request), page_size(request)
-    until = asyncio.get_running_loop().time() + seconds(request, "wait", LONGEST_WAIT)
+    states, begun, limit = STATE.of(request), SWEEP.of(request), LIMIT.of(request)
+    until = asyncio.get_running_loop().time() + WAIT.of(request)
 
     async def look() -> ledger_lists.Worklist:
         return await ledger_lists.worklist(door.database, platform, states, begun, limit)

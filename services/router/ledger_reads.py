@@ -16,24 +16,32 @@ from services.router.ledger_lists import Listed, Place
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a list of cases is narrowed to; None: any."""
+    """What a list of cases is narrowed to; None, or no state: any."""
 
-    state: str | None = None
+    states: Sequence[str] = ()
     platform: str | None = None
     district: str | None = None
     category: str | None = None
     case_number: str | None = None
+
+    def has(self, case: Case) -> bool:
+        """Whether a case is in the list."""
+        platform = case.platform.code if case.platform else None
+        wanted = (self.platform, self.district, self.category, self.case_number)
+        found = (platform, case.district, case.category, case.case_number)
+        fits = all(want is None or want == has for want, has in zip(wanted, found, strict=True))
+        return fits and (not self.states or case.state in self.states)
 
 
 async def cases(database: Database, wanted: Wanted, after: Place, limit: int) -> Listed:
     """All cases, oldest first."""
     rows = await database.fetch(
         """select opened_at, case_id, body from router.cases
-           where ($1::text is null or state = $1) and ($2::text is null or platform = $2)
+           where ($1::text[] = '{}' or state = any($1)) and ($2::text is null or platform = $2)
                  and ($3::text is null or district = $3) and ($4::text is null or category = $4)
                  and ($5::text is null or case_number = $5) and (opened_at, case_id) > ($6, $7)
            order by opened_at, case_id limit $8""",
-        wanted.state,
+        list(wanted.states),
         wanted.platform,
         wanted.district,
         wanted.category,

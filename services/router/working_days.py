@@ -1,4 +1,4 @@
-"""Which days people work: the city's own table, the published calendar of the year, or what the law says without one."""
+"""Which days people work: the city's own table, the published calendar of the year, or what the law says without."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -23,7 +23,7 @@ def is_working_day(day: date, overrides: Mapping[date, bool]) -> tuple[bool, boo
 
 @lru_cache(256)
 def statutory_holidays(year: int) -> frozenset[date]:
-    """The holidays that 《全国年节及纪念日放假办法》 (as amended in 2024) gives everybody in `year`, without bridge days,
-    substitute days and make-up days, which only the State Council's yearly notice names. From 2101 on, where the lunar
-    calendar of the library ends, there are none."""
+    """The holidays that 《全国年节及纪念日放假办法》 (as amended in 2024) gives everybody in `year`, without bridge
+    days, substitute days and make-up days, which only the State Council's yearly notice names. From 2101 on, where the
+    lunar calendar of the library ends, there are none."""
     return frozenset(China(years=year, observed=False))  # type: ignore[no-untyped-call]

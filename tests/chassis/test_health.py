@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from chassis.http import health
 from chassis.http.health import FRESH_SECONDS, Health
+from chassis.http.serve import served
 
 
 class Told:
@@ -39,7 +40,7 @@ def checks(stopping: asyncio.Event) -> Health:
 async def http(checks: Health) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     health.install(app, checks)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trial") as made:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(served(app)), base_url="http://trial") as made:
         yield made
 
 

@@ -47,6 +47,13 @@ def test_what_is_wrong_is_named_by_file_and_line(tmp_path: Path, text: str, why:
     assert why == str(caught.value)[: len(why)]
 
 
+def test_a_table_and_words_saved_by_excel_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    rows = read_table(write(tmp_path, "\ufeffcode,weight,note\r\n\u4e95,1,\r\n"), Fruit)
+    (tmp_path / "words.txt").write_bytes(b"\xef\xbb\xbf# comment\r\none\r\n")
+
+    assert (["\u4e95"], ("one",)) == ([row.code for row in rows], read_words(tmp_path / "words.txt"))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PackError, match=r"fruit\.csv: cannot be read \(No such file or directory\)"):
         read_table(tmp_path / "fruit.csv", Fruit)

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from chassis.bell import Bell
 from chassis.http.health import Health
-from chassis.http.serve import application
+from chassis.http.serve import add_routes, application, served
 from chassis.kafka.consumer import Aside
 from chassis.kafka.envelope import headers_of
 from chassis.keys import Keys, fingerprint
@@ -320,10 +320,10 @@ async def notifier(service_url: Callable[[str], str], clients_path: Path) -> Asy
         await database.execute(f"delete from notifier.{table}")
     callbacks = Callbacks(True, clock)
     app = application("notifier", "0", "", Health(stopping))
-    app.include_router(Endpoints(database, keys, callbacks, clock, True).routes())
+    add_routes(app, Endpoints(database, keys, callbacks, clock, True).routes())
     reading = Feed(database, keys, bell, stopping)
-    app.include_router(reading.routes())
-    transport = httpx.ASGITransport(app)
+    add_routes(app, reading.routes())
+    transport = httpx.ASGITransport(served(app))
     async with httpx.AsyncClient(transport=transport, base_url="http://notifier", timeout=PATIENCE) as http:
         yield Notifier(database, clock, callbacks, http, bell, stopping, reading)
     await callbacks.close()

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from chassis.http.health import Health
+from chassis.http.serve import served
 from chassis.kafka.producer import broker_of
 from services.router.act import Door
 from services.router.app import application
@@ -61,7 +62,7 @@ class Caller:
 async def calling(door: Door) -> AsyncIterator[Caller]:
     """A caller of the router that has this door."""
     app = application(door, broker_of("localhost:1", "test"), Health(asyncio.Event()))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://router") as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(served(app)), base_url="http://router") as http:
         yield Caller(http)
 
 

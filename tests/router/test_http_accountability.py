@@ -118,7 +118,10 @@ async def test_a_day_is_told_by_platform_district_and_category_and_the_total_is_
 async def test_rates_are_made_of_the_sums_and_are_nothing_where_nothing_was_due(door: Door, call: Caller) -> None:
     await tuesday(door, call)
     items = {i["code"]: i for i in await call.items(CENTRE, "/v1/accountability", **TUESDAY)}
-    table = list(csv.reader(io.StringIO((await call.get(CENTRE, "/v1/accountability", format="csv", **TUESDAY)).text)))
+    sheet = (await call.get(CENTRE, "/v1/accountability", format="csv", **TUESDAY)).content
+    table = list(csv.reader(io.StringIO(sheet.decode("utf-8-sig"))))
+
+    assert sheet.startswith(b"\xef\xbb\xbf")  # without it, Excel garbles the names
     rows = {row[0]: dict(zip(table[0], row, strict=True)) for row in table[1:]}
 
     drains = items["P016"]
@@ -140,7 +143,7 @@ async def test_rates_are_made_of_the_sums_and_are_nothing_where_nothing_was_due(
 
 async def test_of_a_time_in_which_nothing_was_due_no_rate_is_told(door: Door, call: Caller) -> None:
     body = (await call.get(CENTRE, "/v1/accountability")).json()
-    table = (await call.get(CENTRE, "/v1/accountability", format="csv")).text.splitlines()
+    table = (await call.get(CENTRE, "/v1/accountability", format="csv")).text.removeprefix("\ufeff").splitlines()
 
     assert ([], 0, None, None) == (
         body["items"], body["total"]["due"], body["total"]["handled_rate"], body["total"]["mean_handling_hours"],

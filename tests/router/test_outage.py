@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from chassis.http.health import Health
+from chassis.http.serve import served
 from chassis.kafka.producer import broker_of
 from chassis.postgres.pool import Database
 from schemas.ids import case_id_of
@@ -78,7 +79,7 @@ async def test_an_act_without_the_ledger_is_503_and_succeeds_under_the_same_key_
     health = Health(asyncio.Event())
     health.add("postgres", far.database.check)
     app = application(far, broker_of("localhost:1", "test"), health)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://router") as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(served(app)), base_url="http://router") as http:
         assert (await http.get("/readyz")).status_code == 200
         wire.cut()
         refused = await http.post(f"/v1/cases/{CASE}/accept", json={"generation": 1}, headers=DRAINS)

@@ -18,6 +18,7 @@ import pytest
 
 from chassis import receipts
 from chassis.http.health import Health
+from chassis.http.serve import served
 from chassis.kafka.producer import broker_of
 from schemas import cases as ev
 from schemas.events import Place
@@ -213,7 +214,7 @@ class Town:
 async def town(door: Door) -> AsyncIterator[Town]:
     hour(door).at = MONDAY
     app = application(door, broker_of("localhost:1", "test"), Health(asyncio.Event()))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://router") as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(served(app)), base_url="http://router") as http:
         yield Town(door, http)
 
 
