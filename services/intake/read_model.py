@@ -12,15 +12,26 @@ from uuid import UUID
 
 from chassis import faults
 from chassis.postgres.pool import Connection, Database
-from schemas.cases import CaseEvent, CaseJoined, CaseOpened, CaseUnlinked
+from schemas.cases import (
+    CaseDisputed,
+    CaseDisputeRefused,
+    CaseEvent,
+    CaseJoined,
+    CaseOpened,
+    CaseRated,
+    CaseUnlinked,
+)
 from schemas.notices import NoticeEvent
 from schemas.reports import ReportReceived
 from services.intake.fingerprint import Fingerprint
 
 _SEEN = """
 select r.app, r.body, c.seq as joined_at,
-       array(select e.kind || ' ' || e.body from intake.case_events e where e.case_id = c.case_id order by e.seq)
-           as events,
+       array(select e.kind || ' ' || e.body from intake.case_events e
+             where e.case_id = c.case_id
+                 and (e.kind <> all($3::text[]) or e.seq = c.seq
+                      or e.kind <> 'case.joined' and position(r.report_id::text in e.body) > 0)
+             order by e.seq) as events,
        array(select e.kind || ' ' || e.body
              from intake.reports_unlinked u join intake.case_events e using (case_id, seq)
              where u.report_id = r.report_id) as unlinked,
@@ -29,11 +40,18 @@ select r.app, r.body, c.seq as joined_at,
 from intake.reports r left join intake.case_reports c using (report_id) where r.report_id = $1 and r.app = $2"""
 
 
+OF_ONE_REPORTER = [kind.kind for kind in (CaseJoined, CaseUnlinked, CaseDisputed, CaseDisputeRefused, CaseRated)]
+"""Events that leave the case's state as it is and are told only to the reporters whom they name: a case may have one of
+them for each of its reports, and only those that name this one are read. The event with which the report came to the
+case is always read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """All that is known of one report: bodies as published; events and notices as (type, body), events by `seq`.
 
-    `events` are those of the case it is in, `unlinked` those that took it out of others, in no order.
+    `events` are those of the case it is in, without what concerns other reports alone; `unlinked` are those that took
+    it out of other cases, in no order.
     """
 
     app: str
@@ -46,7 +64,7 @@ class Seen:
 
 async def seen(database: Database, report_id: UUID, app: str) -> Seen | None:
     """What the model knows of a report of this app, in one statement. Raises `Unavailable`."""
-    row = await database.fetchrow(_SEEN, report_id, app)
+    row = await database.fetchrow(_SEEN, report_id, app, OF_ONE_REPORTER)
     if row is None:
         return None
     events, notices, unlinked = (_pairs(row[name]) for name in ("events", "notices", "unlinked"))
