@@ -25,6 +25,7 @@ from services.router import (
     http_accountability,
     http_cases,
     http_centre,
+    http_centre_lists,
     http_desk,
     http_links,
     http_platforms,
@@ -37,7 +38,16 @@ from services.router.rounds_calendar import follow_calendar
 from services.router.settings import RouterSettings
 from services.router.waking import Waking
 
-EDGES = (http_worklist, http_platforms, http_desk, http_centre, http_links, http_accountability, http_cases)
+EDGES = (
+    http_worklist,
+    http_platforms,
+    http_desk,
+    http_centre,
+    http_centre_lists,
+    http_links,
+    http_accountability,
+    http_cases,
+)
 """In the order in which paths are tried: `/v1/cases/{case_id}` comes last."""
 
 VERSION = "1.0.0"

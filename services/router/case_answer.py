@@ -5,6 +5,7 @@ from typing import Any
 
 from services.router.case import Case, Heard
 from services.router.city import City
+from services.router.closing import needs
 
 
 def local(at: datetime | None, city: City) -> str | None:
@@ -34,6 +35,7 @@ def case_answer(case: Case, city: City) -> dict[str, Any]:
         "opened_at": local(case.opened_at, city),
         **_clocks(case, city),
         "requested": _requested(case, city),
+        "needs": needs(case, city),
         "returns": len(case.returned_by),
         "final": case.final,
         "reworks": case.reworks,

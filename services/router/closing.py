@@ -5,6 +5,7 @@ A case with a finding waits for the centre instead of closing.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from schemas.coordinates import SYSTEMS, to_wgs84
 from services.router.case import Case
@@ -12,9 +13,21 @@ from services.router.city import City
 from services.router.commands import Handle
 from services.router.media import alike, sha256_of
 from services.router.same_problem import distance_m
+from services.router.transitions import ALLOWED
 
-SHORTEST_TEXT = 2
+SHORTEST_TEXT, MAX_TEXT, MAX_PHOTOS = 2, 2000, 9
 _SHARES = 1_000_000
+
+
+def needs(case: Case, city: City) -> dict[str, Any] | None:
+    """What a handling of the case must have, to be announced before it comes; None while there can be none."""
+    if Handle not in ALLOWED[case.state]:
+        return None
+    return {
+        "after_photo": city.checking.needs_after_photo(case.category or ""),
+        "photos": {"max": MAX_PHOTOS},
+        "text": {"min": SHORTEST_TEXT, "max": MAX_TEXT},
+    }
 
 
 def missing(text: str, media: Sequence[str], photo_needed: bool) -> str | None:

@@ -1,12 +1,11 @@
-"""What the centre does by HTTP: file, decline, dispatch, answer requests, check, press, end; some of it in bulk.
+"""What the centre does by HTTP: file, decline, dispatch, answer requests, check, press, end.
 
 Every act says what it saw: the generation (0 before the first dispatch), or the case's ETag as If-Match.
 """
 
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from pydantic import Field
 
 from services.router.act import Door
@@ -25,8 +24,8 @@ from services.router.commands_of_centre import (
     Rework,
     Void,
 )  # fmt: skip
-from services.router.http_bodies import Body, Code, Words, documented
-from services.router.http_once import Many, add_act, many
+from services.router.http_bodies import Body, Code, Words
+from services.router.http_once import add_act
 
 Said = Annotated[str, Field(max_length=2000)]
 Generation = Annotated[int | None, Field(ge=0, le=1_000_000)]
@@ -119,16 +118,6 @@ class EscalateBody(ReworkBody):
         return Escalate(by, self.reason, self.generation)
 
 
-class FileItem(FileBody):
-    case_id: UUID
-    generation: Annotated[int, Field(ge=0, le=1_000_000)]
-
-
-class DeclineItem(DeclineBody):
-    case_id: UUID
-    generation: Annotated[int, Field(ge=0, le=1_000_000)]
-
-
 ACTS: dict[str, tuple[type[Body], str]] = {
     "file": (FileBody, "Take a held case as the city's business; name or correct category and district."),
     "decline": (DeclineBody, "Do not take it; the citizen is told why."),
@@ -145,24 +134,14 @@ ACTS: dict[str, tuple[type[Body], str]] = {
 
 
 def routes(door: Door) -> APIRouter:
-    """The centre's acts, one route each, and the two lists."""
+    """The centre's acts, one route each."""
     api = APIRouter(tags=["centre"])
     for name, (model, summary) in ACTS.items():
-        add_act(api, door, "centre", name, model, _command, summary)
-
-    @api.post("/v1/review/file", openapi_extra=documented(Many[FileItem]))
-    async def file_cases(request: Request) -> Response:
-        """File up to 100 held cases; each item has its own answer."""
-        return await many(door, request, "centre", Many[FileItem], FileItem, _command)
-
-    @api.post("/v1/review/decline", openapi_extra=documented(Many[DeclineItem]))
-    async def decline_cases(request: Request) -> Response:
-        """Decline up to 100 cases; each item has its own answer."""
-        return await many(door, request, "centre", Many[DeclineItem], DeclineItem, _command)
-
+        add_act(api, door, "centre", name, model, command_of, summary)
     return api
 
 
-def _command(_: Door, centre: str, body: Any, __: str) -> CentreAct:
+def command_of(_: Door, centre: str, body: Any, __: str) -> CentreAct:
+    """The command in the body of an act, alone or in a list."""
     command: CentreAct = body.command(f"centre:{centre}")
     return command

@@ -95,7 +95,7 @@ def _asks(door: Door, client: str, items: Sequence[Any], make: Make) -> list[Ask
             errors.append(FieldError(f"items[{n}].case_id", "case_twice", detail))
         met.add(item.case_id)
         try:
-            asks.append(Ask(item.case_id, make(door, client, item, f"items[{n}].")))
+            asks.append(Ask(item.case_id, make(door, client, item, f"items[{n}]."), getattr(item, "seq", None)))
         except Problem as why:
             errors += why.errors
     if errors:
@@ -112,7 +112,8 @@ def _each(parts: Sequence[Any], told: Sequence[Told]) -> Response:
 
 
 def _keyed(door: Door, path: str, key: str, part: Any, model: type[Body]) -> Keyed:
-    before = [(path, form) for form in forms_of(part, model)]
+    seq = [str(part["seq"])] if isinstance(part, dict) and part.get("seq") is not None else []
+    before = [(path, form, *seq) for form in forms_of(part, model)]
     return Keyed(f"{key}\n{_case_id(part)}", digests_of(door.receipt_key, path, part, "", before))
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from chassis.postgres.pool import Connection, Database
 from services.router.act import Door
+from services.router.http_centre_lists import LISTS
 from tests.router.desk import (
     BLOCKED_DRAIN,
     brought_to,
@@ -284,7 +285,7 @@ async def test_an_act_is_for_keys_of_one_kind_and_needs_an_idempotency_key(door:
         "/v1/platforms/me/accept",
         "/v1/platforms/me/handle",
     ]
-    of_centre = [f"/v1/cases/{CASE}/{act}" for act in CENTRES] + ["/v1/review/file", "/v1/review/decline"]
+    of_centre = [f"/v1/cases/{CASE}/{act}" for act in CENTRES] + [f"/v1/review/{name}" for name in LISTS]
     for paths, own, other in ((of_platforms, DRAINS, CENTRE), (of_centre, CENTRE, DRAINS)):
         for path in paths:
             wrong = [await call.post(key, path, {}) for key in (APP, OPS, other)]

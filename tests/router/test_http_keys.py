@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.router.act import Door
 from services.router.http_bodies import Body
-from services.router.http_centre import DeclineItem, FileItem
+from services.router.http_centre_lists import DeclineItem, FileItem
 from services.router.http_links import LinkBody
 from services.router.http_platforms import AcceptItem, HandleBody, HandleItem, ReturnBody, SuspendBody
 from services.router.request_digests import digest_of, digests_of, forms_of
