@@ -1,6 +1,7 @@
 """Intake put together: what is read at start, what runs in the process, what `/readyz` asks."""
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
@@ -21,12 +22,14 @@ from services.intake.darkroom import Darkroom
 from services.intake.http import Door, add_reports
 from services.intake.http_feedback import Desk, add_feedback
 from services.intake.http_media import Lab, add_media
+from services.intake.http_quota import Quota
 from services.intake.http_tracking import Window, add_tracking
 from services.intake.photo_store import PhotoStore
 from services.intake.read_model import feedback_digests
 from services.intake.read_model_digests import Digests
 from services.intake.read_model_wait import Wait
 from services.intake.report import Terms
+from services.intake.rounds_media import Collector, keep_collecting
 from services.intake.settings import IntakeSettings
 
 TITLE = "suishoupai intake"
@@ -49,7 +52,9 @@ async def serve_intake(settings: IntakeSettings) -> None:
     add_reports(app, door)
     add_tracking(app, window)
     add_feedback(app, Desk(door, window, Digests(database, feedback_digests), case_wait))
-    add_media(app, Lab(keys, darkroom, PhotoStore(settings.media_url), door.terms.receipt_key, database, case_wait))
+    store, quota = PhotoStore(settings.media_url), Quota(settings.most_uncited_photos, settings.most_uncited_bytes)
+    add_media(app, Lab(keys, darkroom, store, door.terms.receipt_key, database, case_wait, quota))
+    collector = Collector(store, database, (wait, case_wait), _kept(city, settings))
     serve.document_topics(app, broker, TITLE, _version(), REPORTS.name, REPORTS.kinds.values())
     for consumer in consumers:
         health.add(f"model of {consumer.topic}", consumer.check)
@@ -57,7 +62,10 @@ async def serve_intake(settings: IntakeSettings) -> None:
     health.add("postgres", database.check)
     await database.open()
     try:
-        parts = (partial(keep_connected, broker, consumers=consumers), darkroom.keep_open, unread.close_at)
+        parts = (
+            partial(keep_connected, broker, consumers=consumers), darkroom.keep_open, unread.close_at,
+            partial(keep_collecting, collector),
+        )  # fmt: skip
         await serve.run(app, settings.host, settings.port, stopping, parts)
     finally:
         await wait.close()
@@ -80,6 +88,11 @@ def _door(
         publisher=Publisher(broker),
         publish_seconds=settings.publish_seconds,
     )
+
+
+def _kept(city: City, settings: IntakeSettings) -> timedelta:
+    """How long a photo that nothing cites stays."""
+    return city.receipt_lifetime + timedelta(days=settings.uncited_days)
 
 
 async def _answers(broker: KafkaBroker) -> str | None:

@@ -18,7 +18,7 @@ from schemas.events import Event, Unknown, read
 from schemas.notices import NoticeEvent
 from schemas.reports import ReportDisputed, ReportRated, ReportReceived
 from schemas.topics import CASES, NOTICES, REPORTS, Topic
-from services.intake import read_model
+from services.intake import read_model, read_model_media
 from services.intake.feedback import fingerprint_of
 
 Keep = Callable[[Connection, Sequence[tuple[Any, Event]]], Awaitable[list[Aside]]]
@@ -94,6 +94,7 @@ def _consume(
 
     async def work(connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> Sequence[Aside]:
         asides = await keep(connection, pairs)
+        await read_model_media.cite(connection, [record.value or b"" for record, _ in pairs])
         faults.reach("model.written")
         return asides
 

@@ -18,6 +18,7 @@ from chassis.receipts import Forged, fingerprint, read, sign
 from services.intake.darkroom import Darkroom, Developed
 from services.intake.darkroom_turns import Crowded, Full
 from services.intake.http_multipart import Unreadable, file_in
+from services.intake.http_quota import Quota, note, refuse_beyond
 from services.intake.http_tracking import caught_up, model_behind
 from services.intake.photo import LARGEST_BYTES, MEDIA_TYPES, MOST_STEPS, format_of, look_at
 from services.intake.photo_store import PhotoStore, StoreAway
@@ -65,6 +66,7 @@ class Lab:
     receipt_key: bytes
     database: Database
     cases: Wait
+    quota: Quota
 
 
 def add_media(app: FastAPI, lab: Lab) -> None:
@@ -73,9 +75,11 @@ def add_media(app: FastAPI, lab: Lab) -> None:
     @app.post("/v1/media", status_code=201, openapi_extra=_DOCUMENTED, summary="Send a photo", tags=["media"])
     async def post_media(request: Request) -> Response:
         client = lab.keys.admit(request, "app", "platform")
+        await refuse_beyond(lab.quota, lab.database, client.name, datetime.now(UTC))
         photo = await _developed(await _photo_of(request), client.name, lab)
         sha256 = hashlib.sha256(photo.data).hexdigest()
         await _stored(lab.store.put(sha256, photo.data, photo.evidence, fingerprint(client.name)))
+        await note(lab.database, client.name, sha256, datetime.now(UTC), len(photo.data))
         media_id = sign(lab.receipt_key, client.name, sha256, datetime.now(UTC), _point(client, photo), photo.likeness)
         log.info("media.received", sha256=sha256, client=client.name)
         body = {"media_id": media_id, "width": photo.width, "height": photo.height, "sha256": sha256}

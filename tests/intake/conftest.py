@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 WANTED = {
     "app": ("demo-app", "app"),
     "app2": ("other-app", "app"),
+    "app3": ("third-app", "app"),
     "platform": ("P031", "platform"),
     "centre": ("centre", "centre"),
     "ops": ("ops", "ops"),

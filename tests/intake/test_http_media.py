@@ -137,3 +137,23 @@ def test_a_photo_that_was_served_is_the_same_photo_when_it_is_sent_back(intake: 
     assert first["media_id"][:42] == again["media_id"][:42]
     assert (first["width"], first["height"]) == (again["width"], again["height"])
     assert served == read(intake, sender, again["media_id"]).content
+
+
+def test_a_client_that_sends_too_much_without_citing_it_is_told_to_wait(intake: Intake) -> None:
+    strict = intake.beside(MOST_UNCITED_PHOTOS="2", MEDIA_URL=intake.environ["INTAKE_MEDIA_URL"])
+    strict.start()
+    try:
+        kept = [sent(strict, "app3", seed) for seed in (41, 41, 42)]
+        with strict.client("app3") as app:
+            refused = app.post("/v1/media", content=photo(43), headers=JPEG)
+        reported(strict, "app3", kept[0]["media_id"])
+        with strict.client("app3") as app:
+            taken = until(lambda: app.post("/v1/media", content=photo(43), headers=JPEG).status_code, 201)
+        with strict.client("app2") as other:
+            others = other.post("/v1/media", content=photo(44), headers=JPEG)
+    finally:
+        strict.end()
+
+    assert (429, "media_quota") == (refused.status_code, refused.json()["reason"])
+    assert 0 < int(refused.headers["retry-after"]) <= 86_400
+    assert (201, 201) == (taken, others.status_code)
