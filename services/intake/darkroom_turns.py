@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-MOST_WAITING = 16
-"""Of one app."""
+MOST_WAITING, MOST_BYTES_OF_ONE = 16, 30_000_000
+"""Of one app: so that the bodies of one app do not use up what all connections together may hold."""
 MOST_BYTES_WAITING = 64_000_000
 """Of all apps together."""
 
@@ -52,7 +52,8 @@ class Turns:
             self._serve()
 
     async def _wait(self, app: str, small: bool, size: int) -> bool:
-        if len(self._queues.get(app, ())) >= MOST_WAITING:
+        mine = self._queues.get(app, ())
+        if mine and (len(mine) >= MOST_WAITING or sum(w.size for w in mine) + size > MOST_BYTES_OF_ONE):
             raise Crowded
         if self._bytes and self._bytes + size > MOST_BYTES_WAITING:
             raise Full

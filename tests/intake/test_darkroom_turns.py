@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from services.intake.darkroom_turns import MOST_BYTES_WAITING, MOST_WAITING, Crowded, Full, Turns
+from services.intake.darkroom_turns import MOST_BYTES_OF_ONE, MOST_BYTES_WAITING, MOST_WAITING, Crowded, Full, Turns
 
 SMALL, LARGE = True, False
 
@@ -88,6 +88,18 @@ async def test_an_app_that_has_too_much_waiting_is_told_so_and_others_are_not() 
         await sender.send(f"a{n}", LARGE)
     refused = await sender.send("a-more", LARGE)
     other = await sender.send("b", LARGE)
+
+    with pytest.raises(Crowded):
+        await refused
+    assert not other.done()
+
+
+async def test_what_waits_of_one_app_takes_a_bounded_part_of_the_memory() -> None:
+    sender = Sender()
+    await sender.send("a1", LARGE, MOST_BYTES_OF_ONE)
+    await sender.send("a2", LARGE, MOST_BYTES_OF_ONE)
+    refused = await sender.send("a3", LARGE, 1)
+    other = await sender.send("b1", LARGE, MOST_BYTES_OF_ONE)
 
     with pytest.raises(Crowded):
         await refused
