@@ -18,8 +18,11 @@ REMEDIES = (
     ("Disk quota exceeded", "The disk quota is used up: the environment needs 600 MB. Free space and try again."),
     ("DO NOT MATCH THE HASHES", "The package index serves something else than the lock names. Try again later."),
     ("Permission denied", "This user may not write into .venv. Remove it, or run as its owner."),
-    ("onnection", "The package index cannot be reached. Check the network and the proxy settings (HTTPS_PROXY)."),
-    ("No matching distribution", "The package index cannot be reached or lacks a package. Check pip's settings."),
+    ("onnection", "The package index cannot be reached. Check the network, HTTPS_PROXY and pip's settings."),
+    (
+        "No matching distribution",
+        "The package index cannot be reached. Check the network, HTTPS_PROXY and pip's settings.",
+    ),
 )
 
 

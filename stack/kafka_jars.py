@@ -78,8 +78,10 @@ def _remedy(why: BaseException) -> str:
         return f"the disk is full. Free {4 * SIZE_MB} MB and try again."
     if isinstance(why, PermissionError):
         return f"{why.strerror}: {why.filename}. Give this user the right to write there."
+    if isinstance(why, OSError) and why.errno is None:  # of the HTTP client, whose own texts are long
+        return f"it cannot be reached ({type(why).__name__}). Check the network and HTTPS_PROXY and try again."
     told = str(why).splitlines() or [type(why).__name__]
-    return f"{told[0][:200]}. Check the network and the proxy settings (HTTPS_PROXY) and try again."
+    return f"{told[0][:200]}. Check the network and HTTPS_PROXY and try again."
 
 
 @contextmanager

