@@ -49,7 +49,11 @@ class Supervised:
         return self.process is not None and listens(self.port, self.process)
 
     def ready(self) -> bool:
-        """Whether `/readyz` says yes now."""
+        """Whether this very process says yes at `/readyz` now; another checkout's service may answer on its port."""
+        return self.started() and self.answers()
+
+    def answers(self) -> bool:
+        """Whether whoever has the port says yes at `/readyz` now."""
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310
                 return bool(answer.status == 200)

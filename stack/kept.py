@@ -48,6 +48,7 @@ class Kept:
     again_at: float | None = 0.0
     _began_at: float = 0.0
     _up_since: float = 0.0
+    _said_before: int = 0
 
     def look(self, now: float) -> list[str]:
         """Does what is due at `now` (seconds of a monotonic clock)."""
@@ -69,6 +70,7 @@ class Kept:
 
     def _begin(self, now: float) -> list[str]:
         self._began_at, self.again_at = now, None
+        self._said_before = self.child.log.stat().st_size if self.child.log.exists() else 0
         try:
             self.child.launch()
         except (Failed, OSError, subprocess.SubprocessError) as why:
@@ -79,7 +81,7 @@ class Kept:
         if self.once and code == 0:
             self.child.process, self.up = None, True
             return [f"{self.name} is done"] if self.child.deaths else []
-        said = last_words(self.child.log)
+        said = last_words(self.child.log, self._said_before)
         if code < 0:
             return self._failed(now, f"was killed by {signal.Signals(-code).name}")
         unfit = said if code == UNFIT_CODE or said.startswith(WRONG_SETTINGS) else ""

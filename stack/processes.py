@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -121,15 +122,19 @@ def tail(log: Path, lines: int = 15) -> str:
     return "\n".join(_end(log).splitlines()[-lines:]) if log.exists() else "(no log)"
 
 
-def last_words(log: Path) -> str:
-    """The last line of a log that says something: no part of a stack trace. Empty when there is none."""
-    said = [line for line in _end(log).splitlines() if line.strip() and not line.startswith(("\t", "  "))]
-    return said[-1].strip()[:300] if said else ""
+def last_words(log: Path, after: int = 0) -> str:
+    """The last line of a log that names an error, or else the last one; no part of a stack trace. Empty for none.
+
+    Only what was written behind the first `after` bytes counts, so that a process is not blamed for an earlier one.
+    """
+    said = [line for line in _end(log, after).splitlines()[-40:] if line.strip() and not line.startswith(("\t", "  "))]
+    blamed = [line for line in said if re.search("rror|xception|FATAL|settings: |pack: ", line)]
+    return (blamed or said or [""])[-1].strip()[:300]
 
 
-def _end(log: Path) -> str:
+def _end(log: Path, after: int = 0) -> str:
     with suppress(FileNotFoundError), log.open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - 20_000))
+        file.seek(max(after, os.fstat(file.fileno()).st_size - 20_000))
         return file.read().decode("utf-8", "replace")
     return ""
 

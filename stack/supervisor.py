@@ -84,7 +84,7 @@ def status(folder: Path = FOLDER) -> int:
     all_ready = True
     for name in ("intake", "router", "notifier"):
         url = env[f"{name.upper()}_URL"]
-        ready = Supervised(name, int(url.rpartition(":")[2]), {}, folder / f"logs/{name}.log").ready()
+        ready = Supervised(name, int(url.rpartition(":")[2]), {}, folder / f"logs/{name}.log").answers()
         all_ready &= ready
         say(f"{name:9} {'ready' if ready else 'NOT READY':10} {url}   log {folder / 'logs' / name}.log")
     say(f"kafka     {env['KAFKA_BOOTSTRAP']}\nkeys      {folder / 'env'}")

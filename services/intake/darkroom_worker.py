@@ -89,7 +89,7 @@ def _said(block: bytes) -> tuple[dict[str, Any], int | None]:
 
 def _limit() -> None:
     """Bounds what this process may do. The space is counted from what it has of its parent's."""
-    pages = int(Path("/proc/self/statm").read_text().split()[5]) if sys.platform == "linux" else 0
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[5]) if sys.platform == "linux" else 0
     space = pages * resource.getpagesize() + MOST_SPACE
     for limit, most in (
         (resource.RLIMIT_DATA, space), (resource.RLIMIT_CPU, MOST_SECONDS), (resource.RLIMIT_FSIZE, 0),

@@ -65,7 +65,7 @@ def test_an_expired_key_is_wrong(path: Path) -> None:
 def test_a_revoked_key_is_wrong_within_a_second_and_a_torn_file_changes_nothing(path: Path) -> None:
     keys = Keys(path)
     assert keys.client_of(f"Bearer {APP}")
-    path.write_text('{"clients": [{"name"')
+    path.write_text('{"clients": [{"name"', encoding="utf-8")
     time.sleep(0.6)
     assert keys.client_of(f"Bearer {APP}")
     write(path, entry(PLATFORM, "platform"))

@@ -152,7 +152,7 @@ def test_a_writer_that_is_killed_leaves_no_half_photo_under_a_valid_name(tmp_pat
 
 def put_a_file_there(folder: Path) -> None:
     shutil.rmtree(folder)
-    folder.write_text("")
+    folder.write_text("", encoding="utf-8")
 
 
 SPOILT: list[tuple[str, Spoil]] = [

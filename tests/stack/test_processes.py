@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stack import processes
+from stack.child import Supervised
 from stack.environment import MARK, for_child, forget_own
 from stack.private import private_folder, tighten
 
@@ -47,6 +48,26 @@ def test_a_port_is_that_of_the_process_that_listens_and_of_no_other(
     assert (False, False) == (processes.listens(port, process), processes.taken(port))
 
 
+def test_an_answer_of_another_checkouts_service_on_the_same_port_is_not_taken_for_our_own(tmp_path: Path) -> None:
+    port = processes.free_port()
+    page = tmp_path / "page/readyz"
+    page.parent.mkdir()
+    page.touch()
+    words = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(page.parent)]
+    other = processes.spawn(words, tmp_path / "other")
+    ours = Supervised("intake", port, {}, tmp_path / "log", processes.spawn(["sleep", "600"], tmp_path / "log"))
+    deadline = time.monotonic() + 30
+    while not ours.answers():
+        assert time.monotonic() < deadline
+    ready = ours.ready()
+    own = Supervised("intake", port, {}, tmp_path / "log", other).ready()
+    for process in (other, ours.process):
+        assert process is not None
+        processes.stop(process)
+
+    assert (False, True) == (ready, own)
+
+
 def test_a_port_that_was_left_a_moment_ago_is_not_taken() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as held:
         port = held.getsockname()[1]
@@ -64,6 +85,7 @@ def test_a_port_that_was_left_a_moment_ago_is_not_taken() -> None:
         ("one\ntwo\n\n", "two"),
         ("java.io.IOException: gone\n\tat kafka.Kafka\n\tat x\n", "java.io.IOException: gone"),
         ("Traceback\n  File x\n    y\nValueError: no\n", "ValueError: no"),
+        ("java.net.BindException: in use\n\tat x\nWARNING: deprecated\n", "java.net.BindException: in use"),
         ("a" * 50_000 + "\nlast\n", "last"),
     ],
 )
@@ -71,6 +93,14 @@ def test_the_last_words_of_a_log_are_no_part_of_a_stack_trace(tmp_path: Path, lo
     (tmp_path / "log").write_text(log, "utf-8")
 
     assert words == processes.last_words(tmp_path / "log")
+
+
+def test_a_process_is_not_blamed_for_what_an_earlier_one_said(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("settings: wrong\n", "ascii")
+    before = log.stat().st_size
+
+    assert ("settings: wrong", "") == (processes.last_words(log), processes.last_words(log, before))
 
 
 def test_the_last_words_of_no_log_are_none(tmp_path: Path) -> None:
