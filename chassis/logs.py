@@ -17,11 +17,13 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from chassis.log_repeats import Repeats, kind_of_event, kind_of_record
+from chassis.personal import mask
+from chassis.plain_text import cleaned
 
 log: FilteringBoundLogger = structlog.get_logger()
 
 _SECRET = re.compile(r"phone|contact|secret|authorization|password|api_?key|token|email", re.IGNORECASE)
-_PHONE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KEY = re.compile(r"\b(ssp_[a-z]{1,32}_|whsec_)[A-Za-z0-9_\-+/=]{8,}")
 
 
@@ -72,7 +74,7 @@ def _without_repeats(_: WrappedLogger, level: str, event: EventDict) -> EventDic
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Blacks out values under telling names and masks phone numbers and keys inside any text, at any depth."""
+    """Blacks out values under telling names and masks personal numbers and keys inside any text, at any depth."""
     return {name: "[redacted]" if _is_secret(name) else _clean(value) for name, value in event.items()}
 
 
@@ -83,7 +85,7 @@ def _is_secret(name: str) -> bool:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        value = _PHONE.sub(r"\1****\2", value)
+        value = value if _UUID.fullmatch(value) else mask(cleaned(value))[0]
         return _KEY.sub(r"\1[redacted]", value) if "ssp_" in value or "whsec_" in value else value
     if isinstance(value, Mapping):
         return {k: "[redacted]" if _is_secret(str(k)) else _clean(v) for k, v in value.items()}

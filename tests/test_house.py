@@ -34,7 +34,7 @@ OUTSIDE = {
     "subprocess",
     "time",
 }
-PURE_CHASSIS = {"chassis.pack", "chassis.receipts"}
+PURE_CHASSIS = {"chassis.pack", "chassis.personal", "chassis.plain_text", "chassis.receipts"}
 FORBIDDEN_FILES = {
     "utils.py", "base.py", "misc.py", "constants.py", "exceptions.py", "types.py", "enums.py", "models.py",
     "services.py",

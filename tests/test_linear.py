@@ -16,9 +16,10 @@ import pytest
 from chassis.http.problems import Problem
 from chassis.http.strict_json import parse_json
 from chassis.logs import redact
+from chassis.personal import mask
+from chassis.plain_text import cleaned, cleaned_values, folded
 from chassis.receipts import Forged, read
 from services.intake.report import Report
-from services.intake.screening import mask, normalise
 from services.notifier.address import read_address
 from services.notifier.cursor import read_cursor
 from tests.steps import steps
@@ -134,9 +135,21 @@ GROWING: dict[str, Callable[[int], Callable[[], object]]] = {
     "a number of many digits": lambda n: lambda: refused(b'{"n":' + b"9" * n + b"}"),
     "a report with unknown fields": lambda n: lambda: unfit(json.loads(b"{" + keys(n) + b"}")),
     "words to mask": lambda n: lambda: mask("1" * n),
+    "single digits with gaps": lambda n: lambda: mask("1 " * n),
+    "groups of three digits": lambda n: lambda: mask("138-" * n),
+    "pairs of digits": lambda n: lambda: mask("13/" * n),
+    "area codes": lambda n: lambda: mask("0351 " * n),
+    "plus signs": lambda n: lambda: mask("+1 23" * n),
+    "brackets": lambda n: lambda: mask("(" * n + ")138" * n),
+    "numbers to mask": lambda n: lambda: mask("13800001234, " * n),
+    "identity numbers to mask": lambda n: lambda: mask("11010519491231002X " * n),
+    "Chinese numerals": lambda n: lambda: mask("一三八" * n),
+    "circled numbers": lambda n: lambda: mask("⑬" * n),
+    "invisible characters": lambda n: lambda: cleaned("\u200e\u200d\ufe0f☀" * n),
+    "texts to clean": lambda n: lambda: cleaned_values(["\u200b"] * n),
     "words with an at sign": lambda n: lambda: mask("a@" * n),
     "words with gaps": lambda n: lambda: mask("13" + " " * n + "800"),
-    "words to compare": lambda n: lambda: normalise("\u200b a" * n),
+    "words to compare": lambda n: lambda: folded("\u200b a" * n),
     "an address": lambda n: lambda: read_address("https://" + "a." * n, local_mode=False),
     "a cursor": lambda n: lambda: read_cursor("MS4x" * n),
     "a receipt": lambda n: lambda: forged("A" * n),

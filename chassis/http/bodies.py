@@ -1,7 +1,6 @@
 """Bodies: read whole, within bounds of size and time."""
 
 import asyncio
-import re
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,7 +10,6 @@ from chassis.http.problems import Problem
 from chassis.http.strict_json import parse_json
 
 SLOWEST_SECONDS = 20.0
-_BARRED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 async def read_bytes(request: Request, limit: int, within: float = SLOWEST_SECONDS) -> bytes:
@@ -55,11 +53,6 @@ async def read_json(request: Request, limit: int) -> Any:
     if kind != "application/json":
         raise Problem(415, "content_type", "Send application/json.", field="Content-Type")
     return parse_json(await read_bytes(request, limit))
-
-
-def barred_characters(text: str) -> bool:
-    """Whether `text` has control characters (line breaks and tabs are none), lone surrogates or direction marks."""
-    return _BARRED.search(text) is not None
 
 
 def _too_large(limit: int) -> Problem:

@@ -81,7 +81,7 @@ def _door(
     return Door(
         keys=keys,
         city=city,
-        terms=Terms(city.categories.keys(), city.districts, receipt_key, city.receipt_lifetime),
+        terms=Terms(city.categories.keys(), city.districts, receipt_key, city.receipt_lifetime, city.public_numbers),
         sealer=Sealer(settings.contact_public_key),
         digests=Digests(database),
         wait=wait,

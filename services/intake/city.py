@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from shapely.errors import ShapelyError
 
 from chassis.pack import PackError, Row, read_table, read_words, version_of
+from chassis.public_numbers import read_public_numbers
 from schemas import cases, notices, reports
 from schemas.events import CategoryCode, DistrictCode
 from schemas.events import Words as PublicWords
@@ -44,7 +45,7 @@ class Category:
 @dataclass(frozen=True, slots=True)
 class City:
     """One city, frozen at start. `offset` is its difference from UTC, `receipt_lifetime` how long a photo may wait,
-    `dispute_window` how long after its reply a result may be disputed."""
+    `dispute_window` how long after its reply a result may be disputed, `public_numbers` whom everybody may call."""
 
     version: str
     categories: Mapping[str, Category]
@@ -54,6 +55,7 @@ class City:
     offset: timezone
     receipt_lifetime: timedelta
     dispute_window: timedelta
+    public_numbers: frozenset[str]
 
 
 class KindRow(Row):
@@ -105,6 +107,7 @@ def read_city(folder: Path) -> City:
         offset=_offset(policy["utc_offset"]),
         receipt_lifetime=timedelta(hours=_number(policy["receipt_hours"], 168, "hours")),
         dispute_window=timedelta(days=_number(policy["dispute_window_days"], 366, "days")),
+        public_numbers=read_public_numbers(folder),
     )
 
 

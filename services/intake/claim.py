@@ -1,15 +1,14 @@
 """What holds for every body an app sends: strict, its text clean, and each fault named by field and reason."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
+from chassis.plain_text import cleaned, visible_length
+
 MOST_PHOTOS = 9
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _REASONS = {
     "missing": "missing",
     "extra_forbidden": "unknown_field",
@@ -32,7 +31,7 @@ _DETAILS = {
     "category_unknown": "No category of this city has this code; see GET /v1/categories.",
     "outside_city": "The point lies outside the city.",
     "lon_lat_swapped": "lon and lat seem to be swapped.",
-    "in_the_future": "This instant has not come yet.",
+    "in_the_future": "This instant is more than a day ahead; check the clock, or leave it out.",
     "media_forged": "Not a media_id that was given out here.",
     "media_not_yours": "This photo was sent by another app.",
     "media_expired": "The photo waited too long; send it again.",
@@ -66,18 +65,15 @@ class Unfit:
     for_now: bool = False
 
 
-def clean(text: str) -> str:
-    """For a field's validator: refuses what is no text, and strips blanks at both ends."""
-    if _CONTROL.search(text):
-        raise PydanticCustomError("control_characters", "Control characters are not text.")
-    if _BIDI.search(text):
-        raise PydanticCustomError("bidi_characters", "Marks that turn the direction of writing are refused.")
-    return text.strip()
+def clean(said: Any) -> Any:
+    """For a field's validator, best before its bounds are checked: a text without what cannot be seen, and without
+    blanks at both ends. Other values are left to the field's type."""
+    return cleaned(said).strip() if isinstance(said, str) else said
 
 
 def not_empty(text: str) -> str:
     """For a field's validator, after `clean`."""
-    if not text:
+    if not visible_length(text):
         raise PydanticCustomError("empty", "Say something.")
     return text
 

@@ -4,16 +4,17 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from chassis.personal import mask
+from chassis.plain_text import visible_length
 from schemas.ids import event_id_of, report_id_of
 from schemas.reports import ReportDisputed, ReportRated
 from services.intake.claim import MOST_PHOTOS, Claim, Unfit, clean, faults_of, not_empty
 from services.intake.fingerprint import Fingerprint, digest_of_words
 from services.intake.receipt import cite_all
 from services.intake.report import Terms
-from services.intake.screening import mask
 
 SHORTEST_DISPUTE = 2
 ENDED = frozenset({"closed", "declined", "void"})
@@ -23,7 +24,7 @@ Refused = Literal["not_closed", "dispute_too_late"]
 
 
 def _long_enough(text: str) -> str:
-    if len(text) < SHORTEST_DISPUTE:
+    if visible_length(text) < SHORTEST_DISPUTE:
         raise PydanticCustomError("too_short", "Say in at least two characters what is not done.")
     return text
 
@@ -32,7 +33,7 @@ class Dispute(Claim):
     """The body of `POST /v1/reports/{report_id}/dispute`."""
 
     text: Annotated[
-        str, Field(max_length=1000), AfterValidator(clean), AfterValidator(not_empty), AfterValidator(_long_enough)
+        str, Field(max_length=1000), BeforeValidator(clean), AfterValidator(not_empty), AfterValidator(_long_enough)
     ]
     media: list[str] = Field(default_factory=list, max_length=MOST_PHOTOS)
 
@@ -41,7 +42,7 @@ class Rating(Claim):
     """The body of `POST /v1/reports/{report_id}/rating`: 1 (poor) to 5 (good)."""
 
     stars: int = Field(ge=1, le=5)
-    text: Annotated[str, Field(max_length=500), AfterValidator(clean)] = ""
+    text: Annotated[str, Field(max_length=500), BeforeValidator(clean)] = ""
 
 
 KIND_OF: dict[type[Claim], str] = {Dispute: ReportDisputed.kind, Rating: ReportRated.kind}
@@ -56,7 +57,7 @@ def understand_feedback(
         said = body.model_validate(claimed)
     except ValidationError as why:
         return Unfit(faults_of(why))
-    text, _ = mask(said.text)
+    text, _ = mask(said.text, terms.public_numbers)
     if isinstance(said, Rating):
         return ReportRated(at=at, report_id=report_id, app=app, stars=said.stars, text=text)
     photos, faults = cite_all(terms.receipt_key, said.media, app, at, terms.receipt_lifetime)

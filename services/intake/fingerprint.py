@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from chassis.personal import mask
 from chassis.receipts import Forged, read
 from schemas.events import Instant
-from services.intake.screening import mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from chassis.kafka.envelope import headers_of
 from chassis.kafka.producer import Publisher, Unsent
 from chassis.keys import Client, Keys
 from chassis.logs import log
+from chassis.personal import mask
 from schemas.ids import event_id_of, report_id_of
 from schemas.reports import ReportEvent, ReportReceived
 from schemas.topics import REPORTS
@@ -28,7 +29,7 @@ from services.intake.http_repeats import Sent, taken_after_all, taken_before
 from services.intake.read_model_digests import Digests
 from services.intake.read_model_wait import Wait
 from services.intake.report import Report, Terms, Understood, understand
-from services.intake.screening import mask, screen
+from services.intake.screening import screen
 
 LARGEST_BODY = 65_536
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -135,8 +136,8 @@ def unfit(reason: str, why: Unfit) -> Problem:
 def _received(sent: Sent, client: Client, understood: Understood, at: datetime, door: Door) -> ReportReceived:
     report_id = sent.report_id
     said = understood.claimed
-    text, in_text = mask(said.text)
-    address, in_address = mask(said.place.address)
+    text, in_text = mask(said.text, door.terms.public_numbers)
+    address, in_address = mask(said.place.address, door.terms.public_numbers)
     personal = list(dict.fromkeys((*in_text, *in_address)))
     seal = door.sealer.seal
     return ReportReceived(
@@ -148,7 +149,7 @@ def _received(sent: Sent, client: Client, understood: Understood, at: datetime, 
         category=said.category,
         place=understood.place.model_copy(update={"address": address}) if in_address else understood.place,
         media=understood.photos,
-        observed_at=said.observed_at,
+        observed_at=understood.observed_at,
         findings=screen(f"{said.text}\n{said.place.address}", personal, bool(said.media), door.city.words),
         contact=seal(report_id, client.name, phone=said.reporter.phone) if said.reporter.phone else None,
         original_text=seal(report_id, client.name, text=said.text, address=said.place.address) if personal else None,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from chassis.pack import PackError, read_table, split_list, version_of
+from chassis.public_numbers import read_public_numbers
 from services.router.city_calendar import read_calendar
 from services.router.city_rows import (
     CategoryRow,
@@ -86,6 +87,8 @@ class City:
     near: Nearness
     filing: Filing
     checking: Checking
+    public_numbers: frozenset[str]
+    """Digits of the telephone numbers that everybody may read."""
 
     def handle_clock(self, category: str | None) -> Clock:
         """How long handling may take; a category that a later pack has dropped gets one work_day."""
@@ -117,6 +120,7 @@ def read_city(folder: Path) -> City:
         near=Nearness(policies.number("join_distance_m"), timedelta(hours=policies.number("join_hours"))),
         filing=Filing(split_list(policies.text("self_filing")), frozenset(split_list(policies.text("hold_findings")))),
         checking=_checking(policies),
+        public_numbers=read_public_numbers(folder),
     )
 
 

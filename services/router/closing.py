@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from chassis.plain_text import folded, visible_length
 from schemas.coordinates import SYSTEMS, to_wgs84
 from services.router.case import Case
 from services.router.city import City
@@ -32,7 +33,7 @@ def needs(case: Case, city: City) -> dict[str, Any] | None:
 
 def missing(text: str, media: Sequence[str], photo_needed: bool) -> str | None:
     """The reason why this cannot count as a handling at all, or None."""
-    if len(text.strip()) < SHORTEST_TEXT:
+    if visible_length(text) < SHORTEST_TEXT:
         return "text_too_short"
     if photo_needed and not media:
         return "after_photo_missing"
@@ -64,7 +65,7 @@ def _suspicious(case: Case, command: Handle, city: City) -> Iterator[str]:
         yield "photo_of_another_case"
     if any(_is_far(case, point, city.checking.photo_far_m) for point in command.points):
         yield "photo_far_away"
-    if command.said_elsewhere or command.text.strip() in {earlier.strip() for earlier in case.said}:
+    if command.said_elsewhere or folded(command.text) in map(folded, case.said):
         yield "text_reused"
 
 

@@ -1,15 +1,19 @@
-"""Bodies of acts: strict, without control characters, every unfit field named; and their OpenAPI page; and answers."""
+"""Bodies of acts: strict, without what cannot be seen, every unfit field named; and their OpenAPI page; and answers."""
 
-from collections.abc import Iterator
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-from chassis.http.bodies import barred_characters, read_json
+from chassis.http.bodies import read_json
 from chassis.http.openapi import schema_of
 from chassis.http.problems import FieldError, Problem, path_of
+from chassis.personal import mask
+from chassis.plain_text import cleaned_values, visible_length
 
 MOST_BYTES = 256 * 1024
 MOST_AT_ONCE = 100
@@ -19,7 +23,24 @@ _REASONS |= {"string_too_long": "too_long", "too_long": "too_many", "too_short":
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,39}$")]
 """A reason of the city pack, as far as its form goes."""
-Words = Annotated[str, Field(min_length=2, max_length=500)]
+SHORTEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FreeText:
+    """Marks a field in which people write what they like, so that personal numbers in it are blacked out."""
+
+
+def _says_something(text: str) -> str:
+    """For the validator of a text that must not be empty: blanks and marks alone say nothing."""
+    if visible_length(text) < SHORTEST:
+        raise PydanticCustomError("string_too_short", "Say it in at least two characters that can be seen.")
+    return text
+
+
+Words = Annotated[str, Field(min_length=SHORTEST, max_length=500), FreeText(), AfterValidator(_says_something)]
+Reply = Annotated[str, Field(max_length=2000), FreeText(), AfterValidator(lambda text: text if text.strip() else "")]
+"""What citizens are told, if anything is said at all."""
 
 
 class Body(BaseModel):
@@ -50,32 +71,34 @@ async def read_said(request: Request) -> Any:
 
 
 def fit(value: Any, model: type[B]) -> B:
-    """A JSON value as `model`, or a `Problem` that names every unfit field and why."""
+    """A JSON value as `model`, or a `Problem` that names every unfit field and why.
+
+    What cannot be seen is removed first.
+    """
     try:
-        body = model.model_validate_json(orjson.dumps(value))
+        body = model.model_validate_json(orjson.dumps(cleaned_values(value)))
     except ValidationError as why:
         errors = [
             FieldError(path_of(e["loc"]), _REASONS.get(e["type"], "unfit"), e["msg"])
             for e in why.errors(include_url=False, include_input=False)
         ]
         raise Problem(422, "unfit_body", "The body does not fit.", errors=errors) from why
-    path: list[int | str] = []
-    if any(barred_characters(text) for text in _texts(value, path)):
-        raise Problem(422, "control_characters", "Control and direction characters are refused.", field=path_of(path))
     return body
+
+
+def masked(body: B, public: Collection[str]) -> B:
+    """The body as it may be kept and shown: personal numbers in its free texts are blacked out, but for `public` ones.
+
+    The digest of a request is made before: two bodies that differ only in what is blacked out are two bodies.
+    """
+    texts = {
+        name: mask(text, public)[0]
+        for name, field in type(body).model_fields.items()
+        if any(isinstance(mark, FreeText) for mark in field.metadata) and (text := getattr(body, name))
+    }
+    return body.model_copy(update=texts)
 
 
 def as_json(body: object) -> Response:
     """An answer that is told once and not kept."""
     return Response(orjson.dumps(body), media_type="application/json")
-
-
-def _texts(value: Any, path: list[int | str]) -> Iterator[str]:
-    """Every text in a JSON value, in order; `path` is where the latest stands."""
-    if isinstance(value, str):
-        yield value
-    inside: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, part in inside:
-        path.append(step)
-        yield from _texts(part, path)
-        path.pop()

@@ -24,10 +24,9 @@ from services.router.commands_of_centre import (
     Rework,
     Void,
 )  # fmt: skip
-from services.router.http_bodies import Body, Code, Words
+from services.router.http_bodies import Body, Code, FreeText, Reply, Words
 from services.router.http_once import add_act
 
-Said = Annotated[str, Field(max_length=2000)]
 Generation = Annotated[int | None, Field(ge=0, le=1_000_000)]
 
 
@@ -44,7 +43,7 @@ class EndBody(Body):
     """Why, by a code of the pack; `reply` is what the citizens are told, if not the pack's words for that code."""
 
     reason: Code
-    reply: Said = ""
+    reply: Reply = ""
     generation: Generation = None
 
 
@@ -65,7 +64,7 @@ class VoidBody(EndBody):
 
 class DispatchBody(Body):
     platform: str | None = Field(default=None, max_length=16)
-    owner: str | None = Field(default=None, max_length=50)
+    owner: Annotated[str | None, FreeText()] = Field(default=None, max_length=50)
     generation: Generation = None
 
     def command(self, by: str) -> CentreAct:
@@ -97,7 +96,7 @@ class ResumeBody(Body):
 
 
 class CloseBody(Body):
-    reply: Said = ""
+    reply: Reply = ""
     outcome: Literal["closed", "closed_undone"] = "closed"
     generation: Generation = None
 

@@ -16,7 +16,7 @@ from chassis.http.problems import FieldError, Problem
 from services.router.act import Ask, Door
 from services.router.commands import Command
 from services.router.http_acts import Asked, act_once, case_id_from, respond, seen_of
-from services.router.http_bodies import MOST_AT_ONCE, Body, as_json, documented, fit, read_said
+from services.router.http_bodies import MOST_AT_ONCE, Body, as_json, documented, fit, masked, read_said
 from services.router.http_keys import Keyed, key_of, told_before
 from services.router.ledger_answers import Told
 from services.router.request_digests import Digests, digests_of, forms_of
@@ -52,7 +52,7 @@ def add_act(
         try:
             body = fit(said, model)
             seen = seen_of(request, getattr(body, "generation", None))
-            ask = Ask(asked_id, make(door, client, body, ""), seen)
+            ask = Ask(asked_id, make(door, client, masked(body, door.city.public_numbers), ""), seen)
         except Problem:
             if not (told := await told_before(door, client, [keyed])):
                 raise
@@ -95,7 +95,8 @@ def _asks(door: Door, client: str, items: Sequence[Any], make: Make) -> list[Ask
             errors.append(FieldError(f"items[{n}].case_id", "case_twice", detail))
         met.add(item.case_id)
         try:
-            asks.append(Ask(item.case_id, make(door, client, item, f"items[{n}]."), getattr(item, "seq", None)))
+            command = make(door, client, masked(item, door.city.public_numbers), f"items[{n}].")
+            asks.append(Ask(item.case_id, command, getattr(item, "seq", None)))
         except Problem as why:
             errors += why.errors
     if errors:

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from services.router.act import Door
 from services.router.closing import MAX_PHOTOS, MAX_TEXT, SHORTEST_TEXT
 from services.router.commands import Accept, Extend, Handle, Return, Suspend
-from services.router.http_bodies import Body, Code, Words, documented
+from services.router.http_bodies import Body, Code, FreeText, Words, documented
 from services.router.http_once import Make, Many, add_act, many
 from services.router.http_photos import cited
 
@@ -21,7 +21,7 @@ def _written_out(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, Field(min_length=SHORTEST_TEXT, max_length=MAX_TEXT)]
+Text = Annotated[str, Field(min_length=SHORTEST_TEXT, max_length=MAX_TEXT), FreeText()]
 Media = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=MAX_PHOTOS)]
 Generation = Annotated[int, Field(ge=1, le=1_000_000)]
 Until = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out)]

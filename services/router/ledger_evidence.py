@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from chassis.plain_text import folded
 from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write, columns
 from schemas import cases as ev
@@ -43,7 +44,7 @@ async def informed(connection: Connection, asked: Sequence[Asked], at: datetime,
     for case_id, handle in asked:
         used = {d for d, _ in _digests(handle, at) if (d, case_id) in known or earlier.get(d, case_id) != case_id}
         elsewhere = tuple(photo for photo in handle.photos if bytes.fromhex(photo) in used)
-        said = reuse > timedelta(0) and _of_words(handle.platform, handle.text) in used
+        said = reuse > timedelta(0) and not used.isdisjoint(_words_asked(handle))
         found.append(replace(handle, photos_elsewhere=elsewhere, said_elsewhere=said))
         earlier |= {digest: case_id for digest, _ in _digests(handle, at)}
     return found
@@ -61,7 +62,13 @@ def writes(events: Sequence[CaseEvent]) -> list[Write]:
 def _digests(handle: Handle, words_since: datetime) -> list[tuple[bytes, datetime]]:
     """Each digest that may not stand in another case, with since when it may not."""
     photos = [(bytes.fromhex(photo), _EVER) for photo in handle.photos]
-    return [*photos, (_of_words(handle.platform, handle.text), words_since)]
+    return [*photos, *((digest, words_since) for digest in _words_asked(handle))]
+
+
+def _words_asked(handle: Handle) -> list[bytes]:
+    """The digests of its words: folded, and with only its ends stripped, as versions before 2026-12 kept them."""
+    as_written = _digest(handle.platform, handle.text.strip())
+    return list(dict.fromkeys((_of_words(handle.platform, handle.text), as_written)))
 
 
 def _shown(event: CaseEvent) -> list[bytes]:
@@ -79,4 +86,8 @@ def _shown(event: CaseEvent) -> list[bytes]:
 
 
 def _of_words(platform: str, text: str) -> bytes:
-    return hashlib.sha256(f"words\n{platform}\n{text.strip()}".encode()).digest()
+    return _digest(platform, folded(text))
+
+
+def _digest(platform: str, words: str) -> bytes:
+    return hashlib.sha256(f"words\n{platform}\n{words}".encode()).digest()

@@ -42,9 +42,8 @@ FAULTS: list[tuple[type[Dispute | Rating], dict[str, Any], set[tuple[str, str]]]
     (Dispute, {"text": " 松 "}, {("text", "too_short")}),
     (Dispute, {"text": None}, {("text", "not_text")}),
     (Dispute, {"text": 5}, {("text", "not_text")}),
-    (Dispute, {"text": "没修\x00好"}, {("text", "control_characters")}),
-    (Dispute, {"text": "没修\x85好"}, {("text", "control_characters")}),
-    (Dispute, {"text": "没修\u202e好"}, {("text", "bidi_characters")}),
+    (Dispute, {"text": "\u200b\u200b"}, {("text", "empty")}),
+    (Dispute, {"text": "松\u200b\u3164\u0301"}, {("text", "too_short")}),
     (Dispute, {"media": None}, {("media", "not_a_list")}),
     (Dispute, {"media": MINE}, {("media", "not_a_list")}),
     (Dispute, {"media": [MINE] * (MOST_PHOTOS + 1)}, {("media", "too_many")}),
@@ -66,8 +65,6 @@ FAULTS: list[tuple[type[Dispute | Rating], dict[str, Any], set[tuple[str, str]]]
     (Rating, {"stars": None}, {("stars", "not_a_whole_number")}),
     (Rating, {"text": "字" * 501}, {("text", "too_long")}),
     (Rating, {"text": None}, {("text", "not_text")}),
-    (Rating, {"text": "很\x1b快"}, {("text", "control_characters")}),
-    (Rating, {"text": "很\u2066快"}, {("text", "bidi_characters")}),
     (Rating, {"media": []}, {("media", "unknown_field")}),
 ]
 ANY_JSON = st.recursive(

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from chassis.personal import mask
 from chassis.receipts import sign
 from services.intake import fingerprint as shapes
 from services.intake.feedback import Dispute, Rating
 from services.intake.fingerprint import Fingerprint, fingerprint_of_feedback, fingerprint_of_report
 from services.intake.report import ClaimedPlace, Report, Reporter
-from services.intake.screening import mask
 
 KEY = b"k" * 32
 TUESDAY_1000 = datetime(2026, 11, 24, 10, 0, tzinfo=timezone(timedelta(hours=8)))

@@ -61,6 +61,41 @@ def test_on_a_common_border_the_smaller_code_answers(polygons: dict[str, BaseGeo
     assert ["140101", "140101", "140101", "140102", "140102", None] == [districts.around(*point) for point in points]
 
 
+METRE = 1 / 111_195
+"""Degrees of latitude; of longitude here, `1 / 0.79` times as much."""
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "code"),
+    [
+        (113 + METRE, 37.5, "140102"),
+        (113 + 60 * METRE, 37.5, "140102"),  # 48 m: degrees of longitude are shorter
+        (113 + 65 * METRE, 37.5, None),
+        (112.3, 37 - 49 * METRE, "140101"),
+        (112.3, 37 - 51 * METRE, None),
+        (112.5, 38 + 10 * METRE, "140101"),  # as near to both
+        (112.5 + METRE, 38 + 10 * METRE, "140102"),
+    ],
+)
+@pytest.mark.parametrize("polygons", [{"140102": EAST, "140101": WEST}, {"140101": WEST, "140102": EAST}])
+def test_a_point_within_fifty_metres_outside_belongs_to_the_nearest_district(
+    polygons: dict[str, BaseGeometry], lon: float, lat: float, code: str | None
+) -> None:
+    assert code == Districts(polygons).beside(lon, lat)
+
+
+@pytest.mark.parametrize("metres", [0.5, 30])
+def test_a_report_from_just_outside_the_boundary_is_taken(metres: float) -> None:
+    lon = lat = 0.0
+    for lon, lat in ((112.6 + n * METRE, 37.85) for n in range(60_000)):
+        if TAIYUAN.around(lon, lat) is None:
+            break
+    there = placed(lon + (metres - 1) * METRE, lat)
+
+    assert isinstance(there, Place)
+    assert "140106" == there.district
+
+
 @pytest.mark.parametrize(("system", "said"), SYSTEMS)
 def test_a_place_keeps_what_was_declared_beside_what_it_means(system: System, said: Point) -> None:
     there = placed(*said, system)

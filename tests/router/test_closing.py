@@ -113,6 +113,8 @@ FINDINGS: Sequence[tuple[str, Case, Handle, tuple[str, ...]]] = [
     ("nobody knows from where it is far", NOWHERE, shows("ef", points=((LON, LAT + 1),)), ()),
     ("words of the first handling", HANDLED_ONCE, shows("ef", generation=2, text="已处理"), ("text_reused",)),
     ("the same words with blanks around", HANDLED_ONCE, shows("ef", generation=2, text=" 已处理  "), ("text_reused",)),
+    ("an invisible space between", HANDLED_ONCE, shows("ef", generation=2, text="已\u200b处理"), ("text_reused",)),
+    ("the same words, wide and apart", HANDLED_ONCE, shows("ef", generation=2, text="已　处 理\n"), ("text_reused",)),
     ("with blanks around the first time", SAID_WITH_BLANKS, shows("ef", generation=2, text="已处理"), ("text_reused",)),
     ("words that it used elsewhere", SHOWN, shows("ef", said_elsewhere=True), ("text_reused",)),
     ("all of it", after(HANDLED_ONCE, Join(SECOND_REPORT, "还在", (photo("ab"),))),

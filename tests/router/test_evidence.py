@@ -1,8 +1,10 @@
 """What a handling shows and says, held against what was shown and said before: a finding waits for the centre."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -103,6 +105,26 @@ async def test_words_are_not_used_again_for_another_case_within_a_week(door: Doo
     after = await handled(call, THIRD, "已疏通")
 
     assert [("closed", []), ("handled", ["text_reused"]), ("closed", [])] == [first, within, after]
+
+
+@pytest.mark.parametrize(
+    "again", ["已\u200b疏通，通水", "已疏通\u202e，通水", " 已 疏\u3000通,通水\n", "已疏通，通水\ufe0f"]
+)
+async def test_what_cannot_be_seen_and_width_make_no_other_words(door: Door, call: Caller, again: str) -> None:
+    await reported(door, 1, 2, category=BLOCKED_DRAIN)
+
+    assert ("closed", []) == await handled(call, CASE, "已疏通，通水")
+    assert ("handled", ["text_reused"]) == await handled(call, OTHER, again)
+
+
+async def test_words_that_the_version_before_has_kept_are_known(door: Door, call: Caller) -> None:
+    await reported(door, 1, 2, category=BLOCKED_DRAIN)
+    before = hashlib.sha256("words\nP016\n已疏通，通水".encode()).digest()
+    await door.database.execute(
+        "insert into router.evidence (digest, case_id, at) values ($1, $2, $3)", before, UUID(CASE), door.now()
+    )
+
+    assert ("handled", ["text_reused"]) == await handled(call, OTHER, "已疏通，通水")
 
 
 async def test_another_platform_may_use_the_same_words(door: Door, call: Caller) -> None:
