@@ -22,6 +22,8 @@ class Holding:
 
     def hold(self, partition: int, offset: int, seconds: float) -> None:
         """Reads the partition again from `offset`, but only after about so many seconds."""
+        if self.consumer is None:
+            return
         place = TopicPartition(self._topic, partition)
         with suppress(IllegalStateError):  # it went away under our hands: its new owner reads it again
             self.consumer.seek(place, offset)

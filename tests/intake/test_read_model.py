@@ -27,7 +27,7 @@ from services.intake.consumers import consume_all, continued, on_cases
 from services.intake.feedback import fingerprint_of
 from services.intake.fingerprint import Fingerprint
 from services.intake.http_tracking import shown
-from services.intake.read_model import Seen, digests, feedback_digests, position, seen
+from services.intake.read_model import Seen, add_case_events, digests, feedback_digests, last_seqs, position, seen
 from tests.intake.test_timeline import SAID
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -374,6 +374,16 @@ async def test_an_event_after_a_gap_is_set_aside_and_its_case_goes_on_later(mode
 
     assert [Aside("record 3", "gap", "seq 3, expected 2")] == asides
     assert (LIFE[:1], [], LIFE) == (with_gap, none, kinds(await model.seen(report.report_id)))
+
+
+async def test_a_case_that_is_further_on_is_never_taken_back(model: Model) -> None:
+    first, *_ = events = case(received("one"))
+    await model.read("cases", *events)
+    async with model.database.transaction() as connection:
+        await add_case_events(connection, [first], {first.case_id: first.seq})
+        last = await last_seqs(connection, [first.case_id])
+
+    assert {first.case_id: len(events)} == last
 
 
 def later(minute: int, first: ReportReceived, *joined: ReportReceived) -> list[ev.CaseEvent]:

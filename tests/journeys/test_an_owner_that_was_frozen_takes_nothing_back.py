@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from stack import parked
-from stack.processes import chosen_port, stop
+from stack.processes import free_port, stop
 from stack.up import Supervised
 from tests.journeys.town import Town, lives, until
 
@@ -23,7 +23,7 @@ WITHIN_A_TRANSACTION = {"intake": "model.written", "router": "router.read", "not
 
 
 def is_frozen(process: "subprocess.Popen[bytes]") -> bool:
-    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return Path(f"/proc/{process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] == "T"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def replicas(town: Town) -> Iterator[list[Supervised]]:
     """A second process of each service; the town talks to these."""
     made, urls = [], {name: value for name, value in town.env.items() if name.endswith("_URL")}
     for name, first in town.system.services.items():
-        port = chosen_port(f"{name.upper()}_SECOND_PORT")
+        port = free_port()
         env = {**first.env, f"{name.upper()}_PORT": str(port)}
         second = Supervised(name, port, env, first.log.with_name(f"{name}-second.log"))
         second.start()

@@ -5,10 +5,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chassis.postgres.together import write_together
 from schemas.ids import notice_id_of
-from services.notifier import ledger_attempts
+from services.notifier import ledger, ledger_attempts
 from services.notifier.attempt import WAITS, Attempt, Outcome, Send, next_step, spread_of
 from services.notifier.ledger_attempts import LEASE, Claimed, Result
+from services.notifier.owed import Case, follow
 from tests.notifier.conftest import JINYANG, PLATFORM, TUESDAY_1000, Notifier, Story, report, utc
 
 SOMEWHERE = "http://127.0.0.1:9/callbacks"
@@ -165,3 +167,15 @@ async def test_the_tenth_failure_ends_it_and_the_next_of_the_report_follows(noti
     assert [*[("notice.failed", 2, n) for n in range(1, 10)], ("notice.gave_up", 2, 10)] == told
     assert [(2, "gave_up"), (3, "due")] == [(n["seq"], n["state"]) for n in await notifier.notices("callback:main")]
     assert [3] == seqs(await claim(notifier, app=32))
+
+
+async def test_a_case_that_is_further_on_is_never_taken_back(notifier: Notifier) -> None:
+    story = Story(report(1))
+    opened, filed = story.opened(), story.filed()
+    await notifier.tell(opened, filed)
+    async with notifier.database.transaction() as connection:
+        await write_together(connection, ledger.keep_cases([follow(Case(story.case_id), opened)]))
+        cases = await ledger.cases(connection, [story.case_id])
+
+    assert filed.seq == cases[story.case_id].seq
+    assert "1401062026112400001" == cases[story.case_id].case_number

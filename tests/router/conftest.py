@@ -91,7 +91,7 @@ async def door(service_url: Callable[[str], str], clients_path: Path) -> AsyncIt
     """The router's edges on a real, empty ledger; `door.now` is a clock that the test sets."""
     database = Database(service_url("router"), "router-test")
     await database.open()
-    tables = "cases, reports, timers, answers, numbers, accounts, evidence, calendar, outbox"
+    tables = "cases, reports, timers, answers, numbers, accounts, evidence, calendar, outbox, positions"
     await database.execute("alter table router.history disable trigger history_stays")
     await database.execute(f"truncate router.history, {', '.join('router.' + t for t in tables.split(', '))}")
     await database.execute("alter table router.history enable trigger history_stays")

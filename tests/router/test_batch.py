@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from chassis.kafka.consumer import Aside
+from chassis.kafka.consumer import Aside, Consumer
+from chassis.kafka.producer import broker_of
+from chassis.postgres.pool import Unavailable
 from schemas import cases as ev
 from schemas.cases import KINDS
 from schemas.events import Place
@@ -14,7 +17,7 @@ from schemas.ids import case_id_of
 from services.router import ledger_lists, ledger_reads
 from services.router.act import Door
 from services.router.case import Case
-from services.router.consumers import on_batch, read
+from services.router.consumers import on_batch, read, subscribe
 from services.router.evolve import evolve
 from tests.router.conftest import record_of, report
 
@@ -50,6 +53,23 @@ async def test_a_batch_read_again_changes_nothing(door: Door) -> None:
     await taken(door, *events, *events)
 
     assert before == await digest(door)
+
+
+async def test_two_owners_of_a_partition_take_each_report_once_and_park_none(door: Door) -> None:
+    owners = [subscribe(broker_of("127.0.0.1:9", "router"), door) for _ in range(2)]  # parking would fail
+    records = [record_of(report(n), n) for n in range(12)]
+
+    async def insist(owner: Consumer) -> None:
+        for end in range(1, len(records) + 1):
+            settled = False
+            while not settled:
+                with suppress(Unavailable):
+                    await owner.on_batch(records[:end])
+                    settled = "waits" not in str(await owner.check())
+
+    await asyncio.gather(*map(insist, owners))
+
+    assert {"cases": 12, "reports": 12, "history": 36, "outbox": 36, "timers": 24} == await counts(door)
 
 
 async def test_the_same_report_with_other_words_is_set_aside_and_the_first_is_kept(door: Door) -> None:
