@@ -1,9 +1,13 @@
-"""The file in a `multipart/form-data` body: its first part with a file name, in whichever way the name is written."""
+"""The file in a `multipart/form-data` body: its only part with a file name, in whichever way the name is written.
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+The body is in memory already, so it is divided at its boundary by a few searches: their number does not depend on what
+stands in it.
+"""
+
+from python_multipart.multipart import parse_options_header
 
 MOST_PARTS = 5
+LONGEST_HEAD = 8_192
 _NAMED = (b"filename", b"filename*")
 
 
@@ -12,63 +16,39 @@ class Unreadable(ValueError):
 
 
 def file_in(content_type: str, body: bytes) -> bytes | None:
-    """The bytes of the only file; None if there is none. The name and the charset that it is in do not matter."""
+    """The bytes of the only file; None if there is none. The name, and the charset that it is in, do not matter."""
+    parts = _parts(_boundary(content_type), body)
+    files = [data for head, data in parts if _is_file(head)]
+    if len(files) > 1:
+        raise Unreadable("more than one file")
+    return files[0] if files else None
+
+
+def _boundary(content_type: str) -> bytes:
     kind, options = parse_options_header(content_type.encode("latin-1"))
-    if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise Unreadable("no boundary")
-    parts = _Parts()
-    try:
-        parser = MultipartParser(options[b"boundary"], parts.callbacks())  # type: ignore[arg-type]
-        parser.write(body)
-        parser.finalize()
-    except (FormParserError, UnicodeDecodeError, LookupError, ValueError) as why:
-        raise Unreadable("broken") from why
-    if not parts.ended or len(parts.files) > 1:
-        raise Unreadable("cut off, or more than one file")
-    return bytes(parts.files[0]) if parts.files else None
+    boundary = options.get(b"boundary", b"")
+    if kind != b"multipart/form-data" or not 1 <= len(boundary) <= 70:
+        raise Unreadable("no boundary, or one that is longer than RFC 2046 allows")
+    return boundary
 
 
-class _Parts:
-    """What the parser calls: collects the heads of each part, and the bytes of those that are files."""
+def _parts(boundary: bytes, body: bytes) -> list[tuple[bytes, bytes]]:
+    """Head and data of each part; what stands before the first boundary and behind the last is no part."""
+    found: list[tuple[bytes, bytes]] = []
+    for segment in (b"\r\n" + body).split(b"\r\n--" + boundary, MOST_PARTS + 1)[1:]:
+        if segment.startswith(b"--"):
+            return found
+        first_line = segment.find(b"\r\n", 0, LONGEST_HEAD)
+        end = segment.find(b"\r\n\r\n", max(first_line, 0), LONGEST_HEAD)
+        if first_line < 0 or end < 0 or segment[:first_line].strip(b" \t"):
+            raise Unreadable("a part without a head")
+        found.append((segment[first_line:end], segment[end + 4 :]))
+    raise Unreadable("no last boundary, or too many parts")
 
-    def __init__(self) -> None:
-        self.files: list[bytearray] = []
-        self.ended = False
-        self._name, self._value = bytearray(), bytearray()
-        self._is_file = False
-        self._count = 0
 
-    def callbacks(self) -> dict[str, object]:
-        return {
-            "on_part_begin": self._begin,
-            "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
-            "on_header_end": self._head,
-            "on_headers_finished": self._heads,
-            "on_part_data": self._data,
-            "on_end": self._end,
-        }
-
-    def _begin(self) -> None:
-        self._is_file = False
-        self._count += 1
-        if self._count > MOST_PARTS:
-            raise Unreadable("too many parts")
-
-    def _head(self) -> None:
-        if bytes(self._name).lower() == b"content-disposition":
-            head = bytes(self._value).lower()
-            self._is_file = any(part.partition(b"=")[0].strip() in _NAMED for part in head.split(b";")[1:])
-        self._name.clear()
-        self._value.clear()
-
-    def _heads(self) -> None:
-        if self._is_file:
-            self.files.append(bytearray())
-
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._is_file:
-            self.files[-1].extend(data[start:end])
-
-    def _end(self) -> None:
-        self.ended = True
+def _is_file(head: bytes) -> bool:
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-disposition":
+            return any(option.partition(b"=")[0].strip().lower() in _NAMED for option in value.split(b";")[1:])
+    return False

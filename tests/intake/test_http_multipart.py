@@ -56,7 +56,12 @@ def test_a_form_without_a_file_has_none(body: bytes) -> None:
         (TYPE, form((part("; filename=a"), FILE), end=b"")),
         (TYPE, form((part("; filename=a"), FILE), (part("; filename=a"), FILE))),
         (TYPE, form(*[(part(""), b"")] * (MOST_PARTS + 1))),
-        (TYPE, form(("Content-Dis position\0: x", FILE))),
+        (TYPE, form((part("; filename=a", "X-Long: " + "x" * 9_000), FILE))),
+        (TYPE, b"--b\r\nContent-Disposition: form-data; filename=a\r\n--b--"),
+        (TYPE, b"--bad\r\n\r\nx\r\n--b--"),
+        (TYPE, b"\r\n--" * 2_000_000),
+        (TYPE, b"--b\r\n" * 1_400_000),
+        ("multipart/form-data; boundary=" + "b" * 71, form((part("; filename=a"), FILE))),
     ],
 )
 def test_what_cannot_be_read_says_so(kind: str, body: bytes) -> None:
