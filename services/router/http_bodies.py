@@ -60,11 +60,6 @@ def documented(model: type[Body], summary: str = "") -> dict[str, Any]:
     return {"requestBody": body, "parameters": [key, match]} | ({"summary": summary} if summary else {})
 
 
-async def read_body(request: Request, model: type[B]) -> B:
-    """The body as `model`, or a `Problem` that names every unfit field and why."""
-    return fit(await read_said(request), model)
-
-
 async def read_said(request: Request) -> Any:
     """The JSON value of an act's body. `Problem`: as `read_json`."""
     return await read_json(request, MOST_BYTES)

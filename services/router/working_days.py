@@ -23,7 +23,9 @@ def is_working_day(day: date, overrides: Mapping[date, bool]) -> tuple[bool, boo
 
 @lru_cache(256)
 def statutory_holidays(year: int) -> frozenset[date]:
-    """The holidays that 《全国年节及纪念日放假办法》 (as amended in 2024) gives everybody in `year`, without bridge
-    days, substitute days and make-up days, which only the State Council's yearly notice names. From 2101 on, where the
-    lunar calendar of the library ends, there are none."""
+    """The holidays that 《全国年节及纪念日放假办法》 (as amended in 2024) gives everybody in `year`.
+
+    Bridge days, substitute days and make-up days are not among them: only the State Council's yearly notice names them.
+    From 2101 on, where the library's lunar calendar ends, it knows no holidays.
+    """
     return frozenset(China(years=year, observed=False))  # type: ignore[no-untyped-call]
