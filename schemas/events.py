@@ -8,7 +8,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 def _in_utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as why:  # at both ends of the calendar some offsets have no UTC
+        raise ValueError("This instant cannot be written in UTC.") from why
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]

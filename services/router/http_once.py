@@ -119,12 +119,11 @@ def _keyed(door: Door, path: str, key: str, part: Any, model: type[Body]) -> Key
 
 
 def _case_id(part: Any) -> str:
-    """The item's case as it is always written; whatever else is there, of an unfit item."""
-    text = str(part.get("case_id")) if isinstance(part, dict) else ""
+    """The item's case as it is always written; nothing for an unfit item, which no key was ever stored for."""
     try:
-        return str(UUID(text))
-    except ValueError:
-        return text
+        return str(UUID(str(part.get("case_id")))) if isinstance(part, dict) else ""
+    except ValueError:  # it may hold NUL, which PostgreSQL does not take
+        return ""
 
 
 def _digests(door: Door, request: Request, act: str, said: Any, model: type[Body]) -> Digests:
