@@ -1,4 +1,4 @@
-"""The budget for bodies: what is held counts until its request ends, however it does, and small ones keep their room."""
+"""The budget for bodies: what is held counts until its request ends, however it does; small ones keep their room."""
 
 import asyncio
 from typing import Any
