@@ -26,6 +26,7 @@ from stack.demo_verdict import Heard, faults
 from stack.environment import for_child, forget_own
 from stack.failed import Failed
 from stack.prepare import ROOT
+from stack.private import tighten
 from stack.processes import spawn, stop, wait_for
 from stack.supervisor import FOLDER
 from stack.up import CITY, System
@@ -65,6 +66,7 @@ def _system(console: Console) -> Iterator[tuple[Mapping[str, str], Path]]:
         return
     folder = FOLDER / "demo"
     shutil.rmtree(folder, ignore_errors=True)
+    tighten(FOLDER)
     system = System(folder, own_ports=True)
     console.print("Starting Kafka, PostgreSQL and the three services …")
     try:

@@ -83,7 +83,7 @@ class Kept:
             return [f"{self.name} is done"] if self.child.deaths else []
         said = last_words(self.child.log, self._said_before)
         if code < 0:
-            return self._failed(now, f"was killed by {signal.Signals(-code).name}")
+            return self._failed(now, f"was killed by {_name(-code)}")
         unfit = said if code == UNFIT_CODE or said.startswith(WRONG_SETTINGS) else ""
         return self._failed(now, f"ended with exit code {code} ({said or 'it said nothing'})", unfit)
 
@@ -92,3 +92,8 @@ class Kept:
         pause = min(FIRST_PAUSE * 2 ** min(self.child.deaths - 1, 10), LONGEST_PAUSE)
         self.child.process, self.up, self.again_at, self.unfit = None, False, now + pause, unfit
         return [f"{self.name} {how}; attempt {self.child.deaths + 1} in {pause:g} s. Log: {self.child.log}"]
+
+
+def _name(number: int) -> str:
+    """SIGKILL for 9; real-time signals have no names of their own."""
+    return next((known.name for known in signal.Signals if known == number), f"signal {number}")

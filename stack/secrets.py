@@ -11,6 +11,7 @@ from pathlib import Path
 from nacl.public import PrivateKey
 
 from stack import keys
+from stack.failed import Unfit
 from stack.prepare import SERVICES
 from stack.private import private_folder
 
@@ -40,7 +41,10 @@ class Secrets:
             wanted = {label: (name, "app") for label, name in APPS.items()} | STAFF
             wanted |= {f"PLATFORM_KEY_{code}": (code, "platform") for code in platforms}
             self._write("keys.json", json.dumps(keys.issue_all(self._clients, wanted)))
-        self.keys = json.loads(stored.read_text("utf-8"))
+        try:
+            self.keys = json.loads(stored.read_text("utf-8"))
+        except ValueError as why:
+            raise Unfit(f"{stored} cannot be read ({why}). Remove it: all keys are then issued anew.") from why
 
     def make_for_compose(self) -> None:
         """Passwords and addresses of PostgreSQL as files, beside the others. Kept when they are there.

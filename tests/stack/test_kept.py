@@ -117,6 +117,18 @@ def test_a_long_healthy_life_is_rewarded_with_a_short_pause_and_a_short_one_is_n
     assert ["router was killed by SIGKILL; attempt 2 in 0.5 s."] == [line.partition(" Log")[0] for line in said]
 
 
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (11, "SIGSEGV"), (40, "signal 40")])
+def test_whatever_signal_kills_it_has_a_name(log: Path, number: int, name: str) -> None:
+    child = Script(log, [LIVES], is_started=True)
+    kept = Kept("router", child)
+    kept.look(0)
+    assert child.process is not None
+    child.process.send_signal(number)
+    [said] = run_out(kept, 1)
+
+    assert said.startswith(f"router was killed by {name}; attempt 2 in 0.5 s.")
+
+
 def test_a_task_is_tried_until_it_succeeds_and_then_never_again(log: Path) -> None:
     child = Script(log, [DIES, DIES, "print('done')"])
     kept, now = Kept("prepare", child, once=True), 0.0

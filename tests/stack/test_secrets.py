@@ -11,6 +11,7 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from chassis.keys import Keys
 from stack import keys
+from stack.failed import Unfit
 from stack.prepare import SERVICES
 from stack.secrets import APPS, STAFF, Secrets
 
@@ -56,6 +57,13 @@ def test_what_was_lost_is_made_anew_and_the_rest_is_kept(made: Secrets, tmp_path
 
     assert before.keys() == after.keys()
     assert [lost] == [path.name for path in before if before[path] != after[path]]
+
+
+def test_damaged_keys_are_said_to_be_damaged_and_what_to_do(made: Secrets, tmp_path: Path) -> None:
+    (tmp_path / "secrets/keys.json").write_text('{"APP_KEY": "ssp', "utf-8")
+
+    with pytest.raises(Unfit, match=r"keys\.json cannot be read .*Remove it: all keys are then issued anew\."):
+        Secrets(tmp_path / "secrets", tmp_path / "clients.json").make(PLATFORMS)
 
 
 def test_everybody_has_a_key_that_the_services_admit_as_what_they_are(made: Secrets, tmp_path: Path) -> None:
