@@ -1,12 +1,14 @@
 """The side moves of a case: its clock extended, suspended, moved; requests, disputes, links, voiding, rating."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from schemas.case_event import CaseEvent, Request, Stage, Step
-from schemas.events import Instant, Named
+from schemas.events import CategoryCode, DistrictCode, Instant, Named, Place
+
+Corrected = Literal["category", "district", "place"]
 
 
 class CaseExtended(CaseEvent):
@@ -83,6 +85,35 @@ class CaseRescheduled(CaseEvent):
     accept_by: Instant
     deadline: Instant
     provisional: bool = False
+
+
+class CaseCorrected(CaseEvent):
+    """The centre put right what was wrong (`changed`); `category`, `district` and `place` are right from now on.
+
+    The case number stays. A `case.dispatched` follows where the rules name another platform or a new clock starts.
+    """
+
+    kind: ClassVar[str] = "case.corrected"
+    generation: int = Field(ge=0)
+    changed: tuple[Corrected, ...]
+    category: CategoryCode
+    district: DistrictCode
+    place: Place
+    reason: str
+
+
+class CaseSupplemented(CaseEvent):
+    """A reporter of the open case said or showed more. `screened` is what screening found in it.
+
+    `findings`: why whoever checks the handling must look at it first (`supplemented_after_handling`).
+    """
+
+    kind: ClassVar[str] = "case.supplemented"
+    report_id: UUID
+    text: str = ""
+    media: tuple[str, ...] = ()
+    screened: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 class CaseUnlinked(CaseEvent):

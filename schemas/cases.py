@@ -15,6 +15,7 @@ from schemas.case_event import Limit as Limit
 from schemas.case_event import Request as Request
 from schemas.case_event import Stage as Stage
 from schemas.case_event import Step as Step
+from schemas.case_moves import CaseCorrected as CaseCorrected
 from schemas.case_moves import CaseDisputed as CaseDisputed
 from schemas.case_moves import CaseDisputeRefused as CaseDisputeRefused
 from schemas.case_moves import CaseEscalated as CaseEscalated
@@ -25,6 +26,7 @@ from schemas.case_moves import CaseRequested as CaseRequested
 from schemas.case_moves import CaseRequestRefused as CaseRequestRefused
 from schemas.case_moves import CaseRescheduled as CaseRescheduled
 from schemas.case_moves import CaseResumed as CaseResumed
+from schemas.case_moves import CaseSupplemented as CaseSupplemented
 from schemas.case_moves import CaseSuspended as CaseSuspended
 from schemas.case_moves import CaseUnlinked as CaseUnlinked
 from schemas.case_moves import CaseVoided as CaseVoided
@@ -172,5 +174,5 @@ KINDS = by_kind(
     CaseOpened, CaseJoined, CaseHeld, CaseDeclined, CaseFiled, CaseDispatched, CaseAccepted, CaseReturned,
     CaseExtended, CaseSuspended, CaseResumed, CaseEscalated, CaseHandled, CaseReworked, CaseClosed, CaseReopened,
     CaseRequested, CaseRequestRefused, CaseRescheduled, CaseUnlinked, CaseLinked, CaseDisputed, CaseDisputeRefused,
-    CaseVoided, CaseRated,
+    CaseVoided, CaseRated, CaseCorrected, CaseSupplemented,
 )  # fmt: skip

@@ -74,5 +74,18 @@ class ReportRated(Event):
     """As of `ReportReceived`."""
 
 
-ReportEvent = ReportReceived | ReportDisputed | ReportRated
-KINDS = by_kind(ReportReceived, ReportDisputed, ReportRated)
+class ReportSupplemented(Event):
+    """The reporter says or shows more about an open report. `findings` as of a report."""
+
+    kind: ClassVar[str] = "report.supplemented"
+    report_id: UUID
+    app: str
+    text: str = ""
+    media: tuple[Photo, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    request_digest: str = ""
+    """As of `ReportReceived`."""
+
+
+ReportEvent = ReportReceived | ReportDisputed | ReportRated | ReportSupplemented
+KINDS = by_kind(ReportReceived, ReportDisputed, ReportRated, ReportSupplemented)

@@ -16,7 +16,7 @@ from chassis.postgres.pool import Connection, Database
 from schemas.cases import CaseEvent
 from schemas.events import Event, Unknown, read
 from schemas.notices import NoticeEvent
-from schemas.reports import ReportDisputed, ReportRated, ReportReceived
+from schemas.reports import ReportDisputed, ReportRated, ReportReceived, ReportSupplemented
 from schemas.topics import CASES, NOTICES, REPORTS, Topic
 from services.intake import read_model, read_model_media
 from services.intake.feedback import fingerprint_of
@@ -36,7 +36,8 @@ def consume_all(broker: KafkaBroker, database: Database, moved: Callable[[], Non
 async def on_reports(connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> list[Aside]:
     """`report.received` becomes a row; the first of an id stays (the router parks the one that differs).
 
-    Of a dispute or a rating nothing is shown; its fingerprint is kept, so that its key means the same words for ever.
+    Of what is said later nothing is shown from here (additions come with `case.supplemented`); its fingerprint is kept,
+    so that its key means the same words for ever.
     """
     received = [event for _, event in pairs if isinstance(event, ReportReceived)]
     if received:
@@ -44,7 +45,7 @@ async def on_reports(connection: Connection, pairs: Sequence[tuple[Any, Event]])
     feedback = [
         (open_envelope(record).event_id, fingerprint_of(event))
         for record, event in pairs
-        if isinstance(event, ReportDisputed | ReportRated)
+        if isinstance(event, ReportDisputed | ReportRated | ReportSupplemented)
     ]
     if feedback:
         await read_model.add_feedback(connection, feedback)

@@ -70,7 +70,9 @@ class _Report(_Shape):
 
 
 class _Dispute(_Shape):
-    text: _Text
+    """Of an addition as well, which may have no words."""
+
+    text: _Text = ""
     media: list[str] = Field(default_factory=list)
 
 
@@ -90,7 +92,7 @@ def fingerprint_of_report(claimed: Any, key: bytes) -> Fingerprint:
 
 
 def fingerprint_of_feedback(claimed: Any, kind: str, key: bytes) -> Fingerprint:
-    """Of the JSON value of a dispute or a rating; `kind` is that of the event."""
+    """Of the JSON value of a dispute, a rating or an addition; `kind` is that of the event."""
     try:
         said = _FEEDBACK[kind].model_validate(claimed)
     except ValidationError:
@@ -105,7 +107,9 @@ def digest_of_words(text: str, rest: int | Sequence[str]) -> str:
     return hashlib.sha256(json.dumps([text, rest]).encode()).hexdigest()
 
 
-_FEEDBACK: dict[str, type[_Dispute | _Rating]] = {"report.disputed": _Dispute, "report.rated": _Rating}
+_FEEDBACK: dict[str, type[_Dispute | _Rating]] = {
+    "report.disputed": _Dispute, "report.rated": _Rating, "report.supplemented": _Dispute,
+}  # fmt: skip
 
 
 def _of_no_shape(claimed: Any, key: bytes) -> Fingerprint:

@@ -1,4 +1,4 @@
-"""Disputes and ratings in: durable on Kafka before 202, like reports, and only once there is a result to speak of."""
+"""Additions, disputes and ratings in: durable on Kafka before 202, like reports, and only when they have their time."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,10 +15,13 @@ from schemas.ids import case_id_of
 from services.intake.claim import Unfit
 from services.intake.feedback import (
     KIND_OF,
+    MOST_ADDITIONS,
+    Addition,
     Dispute,
     Feedback,
     Rating,
     Refused,
+    Said,
     feedback_id_of,
     understand_feedback,
     why_refused,
@@ -45,7 +48,7 @@ class Desk:
 
 
 def add_feedback(app: FastAPI, desk: Desk) -> None:
-    """Adds `POST /v1/reports/{report_id}/dispute` and `…/rating`."""
+    """Adds `POST /v1/reports/{report_id}/dispute`, `…/rating` and `…/additions`."""
 
     @app.post(
         "/v1/reports/{report_id}/dispute", status_code=202, openapi_extra=documented(Dispute, "dispute"),
@@ -61,8 +64,15 @@ def add_feedback(app: FastAPI, desk: Desk) -> None:
     async def rate_report(request: Request, report_id: str) -> Response:
         return await send_feedback(request, report_id, Rating, desk)
 
+    @app.post(
+        "/v1/reports/{report_id}/additions", status_code=202, openapi_extra=documented(Addition, "addition"),
+        summary="Add words or photos to an open report", tags=["reports"],
+    )  # fmt: skip
+    async def add_to_report(request: Request, report_id: str) -> Response:
+        return await send_feedback(request, report_id, Addition, desk)
 
-async def send_feedback(request: Request, report_id: str, body: type[Dispute | Rating], desk: Desk) -> Response:
+
+async def send_feedback(request: Request, report_id: str, body: type[Said], desk: Desk) -> Response:
     """Parse, ask, publish, tell. What was taken once under its key is answered the same whatever came of it."""
     client = desk.door.keys.admit(request, "app")
     key, subject = idempotency_key(request), uuid_of(report_id)
@@ -75,8 +85,11 @@ async def send_feedback(request: Request, report_id: str, body: type[Dispute | R
     return accepted(subject)
 
 
-async def _take(sent: Sent, claimed: Any, body: type[Dispute | Rating], desk: Desk) -> None:
-    feedback = understand_feedback(claimed, body, sent.report_id, sent.app, datetime.now(UTC), desk.door.terms)
+async def _take(sent: Sent, claimed: Any, body: type[Said], desk: Desk) -> None:
+    door = desk.door
+    feedback = understand_feedback(
+        claimed, body, sent.report_id, sent.app, datetime.now(UTC), door.terms, door.city.words
+    )
     if isinstance(feedback, Unfit):
         if feedback.for_now and await taken_after_all(sent, desk.digests, desk.window.wait):
             return
@@ -108,7 +121,8 @@ async def _settled(feedback: Feedback, sent: Sent, desk: Desk) -> Answer:
 async def _asked(feedback: Feedback, desk: Desk) -> Refused | None:
     told = await _told(feedback, desk)
     replied_at = datetime.fromisoformat(told["reply"]["at"]) if told["reply"] else None
-    return why_refused(feedback, told["state"], replied_at, desk.window.city.dispute_window)
+    window, additions = desk.window.city.dispute_window, len(told["additions"])
+    return why_refused(feedback, told["state"], replied_at, window, additions)
 
 
 async def _caught_up(feedback: Feedback, desk: Desk) -> bool:
@@ -125,5 +139,9 @@ async def _told(feedback: Feedback, desk: Desk) -> dict[str, Any]:
 def _refused(why: Refused, desk: Desk) -> Problem:
     if why == "not_closed":
         return Problem(409, why, "There is no result of this report to speak of: it has none yet, or no longer.")
+    if why == "report_closed":
+        return Problem(409, why, "The report has its result. Dispute it if it is not done, or send a new report.")
+    if why == "too_many_additions":
+        return Problem(409, why, f"A report takes {MOST_ADDITIONS} additions at most.")
     days = desk.window.city.dispute_window.days
     return Problem(409, why, f"A result can be disputed for {days} days. Send a new report.")

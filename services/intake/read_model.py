@@ -12,15 +12,8 @@ from uuid import UUID
 
 from chassis import faults
 from chassis.postgres.pool import Connection, Database
-from schemas.cases import (
-    CaseDisputed,
-    CaseDisputeRefused,
-    CaseEvent,
-    CaseJoined,
-    CaseOpened,
-    CaseRated,
-    CaseUnlinked,
-)
+from schemas import cases as ev
+from schemas.cases import CaseEvent, CaseJoined, CaseOpened, CaseUnlinked
 from schemas.notices import NoticeEvent
 from schemas.reports import ReportReceived
 from services.intake.fingerprint import Fingerprint
@@ -40,7 +33,9 @@ select r.app, r.body, c.seq as joined_at,
 from intake.reports r left join intake.case_reports c using (report_id) where r.report_id = $1 and r.app = $2"""
 
 
-OF_ONE_REPORTER = [kind.kind for kind in (CaseJoined, CaseUnlinked, CaseDisputed, CaseDisputeRefused, CaseRated)]
+OF_ONE_REPORTER = [kind.kind for kind in (
+    CaseJoined, CaseUnlinked, ev.CaseDisputed, ev.CaseDisputeRefused, ev.CaseRated, ev.CaseSupplemented
+)]  # fmt: skip
 """Events that leave the case's state as it is and are told only to the reporters whom they name: a case may have one of
 them for each of its reports, and only those that name this one are read. The event with which the report came to the
 case is always read."""

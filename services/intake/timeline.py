@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from schemas import cases as ev
-from schemas.events import Event, Named
+from schemas.events import Event, Named, Place
 from schemas.events import Words as PublicWords
 from schemas.notices import NoticeEvent
 from schemas.reports import ReportReceived
@@ -51,6 +51,9 @@ class Told:
     deadline: datetime | None = None
     platform: Named | None = None
     reply: dict[str, Any] | None = None
+    place: Place | None = None
+    """What the centre corrected it to."""
+    additions: list[dict[str, Any]] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -74,6 +77,8 @@ def tell(
         _follow(told, event)
         if event.seq >= told.joined_at and _concerns(event, received.report_id, told.joined_at):
             _add(told, event, _blanks(told, event))
+        if isinstance(event, ev.CaseSupplemented) and event.report_id == received.report_id:
+            told.additions.append({"at": _local(told, event.at), "text": event.text, "media": list(event.media)})
     for notice in _first_arrivals(notices):
         _add(told, notice, {})
     told.timeline.sort(key=lambda line: line["at"])
@@ -94,7 +99,7 @@ def _concerns(event: ev.CaseEvent, report_id: UUID, joined_at: int) -> bool:
     match event:
         case ev.CaseJoined():
             return event.seq == joined_at
-        case ev.CaseDisputed() | ev.CaseRated():
+        case ev.CaseDisputed() | ev.CaseRated() | ev.CaseSupplemented():
             return event.report_id == report_id
         case ev.CaseDisputeRefused():
             return report_id in event.report_ids
@@ -118,8 +123,11 @@ def _follow(told: Told, event: ev.CaseEvent) -> None:
 
 
 def _hold(told: Told, event: ev.CaseEvent) -> None:
-    """Who has it, and until when."""
+    """Where it is, who has it, and until when."""
     match event:
+        case ev.CaseCorrected():
+            told.category, told.district = event.category, event.district
+            told.place = event.place if "place" in event.changed else told.place
         case ev.CaseDispatched():
             told.platform, told.deadline = event.platform, event.deadline
         case ev.CaseExtended() | ev.CaseResumed() | ev.CaseRescheduled():
@@ -171,10 +179,11 @@ def _answer(told: Told, received: ReportReceived) -> dict[str, Any]:
         "deadline": _local(told, told.deadline) if told.deadline else None,
         "platform": {"code": told.platform.code, "name": told.platform.name} if told.platform else None,
         "text": received.text,
-        "place": received.place.model_dump(mode="json"),
+        "place": (told.place or received.place).model_dump(mode="json"),
         "media": [photo.media_id for photo in received.media],
         "observed_at": _local(told, received.observed_at) if received.observed_at else None,
         "publishable": not received.findings,
+        "additions": told.additions,
         "timeline": told.timeline,
         "reply": told.reply,
     }

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from schemas.cases import (
     CaseClosed,
+    CaseCorrected,
     CaseDeclined,
     CaseDispatched,
     CaseDisputed,
@@ -24,6 +25,7 @@ from schemas.cases import (
     CaseResumed,
     CaseReturned,
     CaseReworked,
+    CaseSupplemented,
     CaseSuspended,
     CaseUnlinked,
     CaseVoided,
@@ -35,7 +37,7 @@ TO_EVERY_REPORTER = (CaseFiled, CaseDeclined, CaseSuspended, CaseClosed, CaseReo
 TO_ONE_REPORTER = (CaseJoined, CaseUnlinked, CaseDisputed)
 TO_THE_PLATFORM = (
     CaseDispatched, CaseEscalated, CaseReworked, CaseExtended, CaseSuspended, CaseResumed, CaseRescheduled,
-    CaseRequestRefused, CaseVoided,
+    CaseRequestRefused, CaseVoided, CaseCorrected, CaseSupplemented,
 )  # fmt: skip
 PRESSED_STAGES = (None, "accept", "handle")
 """Pressing that the platform hears of: by the centre, or by a clock of its own; check and reply are the centre's."""

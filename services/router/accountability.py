@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas import cases as ev
-from services.router.case import Case, CaseEvent
+from services.router.case import Case, CaseEvent, Counted
 from services.router.evolve import evolve
 
 _ENDS: dict[type[CaseEvent], str] = {ev.CaseVoided: "void", ev.CaseLinked: "linked"}
@@ -19,7 +19,7 @@ _ENDS: dict[type[CaseEvent], str] = {ev.CaseVoided: "void", ev.CaseLinked: "link
 @dataclass(frozen=True, slots=True)
 class Account:
     """One dispatch. `deadline` is None while its clock stands still; `ended` says how it ended without a handling:
-    withdrawn (the centre gave the case to another), forced, void, linked."""
+    withdrawn (the centre gave the case to another, or a correction sent it anew), forced, void, linked."""
 
     case_id: UUID
     generation: int
@@ -37,6 +37,8 @@ class Account:
     return_reason: str = ""
     ended_at: datetime | None = None
     ended: str = ""
+    was: tuple[Counted, ...] = ()
+    """Under what it was counted before it was corrected, in order."""
 
 
 def accounts_of(before: Case | None, after: Case, event: CaseEvent) -> tuple[Account, ...]:
@@ -44,7 +46,14 @@ def accounts_of(before: Case | None, after: Case, event: CaseEvent) -> tuple[Acc
     match event:
         case ev.CaseDispatched():
             return (*_withdrawn(before, event), *_standing(after))
-        case ev.CaseExtended() | ev.CaseRescheduled() | ev.CaseResumed() | ev.CaseSuspended() | ev.CaseHandled():
+        case (
+            ev.CaseExtended()
+            | ev.CaseRescheduled()
+            | ev.CaseResumed()
+            | ev.CaseSuspended()
+            | ev.CaseHandled()
+            | ev.CaseCorrected()
+        ):
             return _standing(after)
         case ev.CaseReturned(reason=reason):
             return tuple(replace(a, returned_at=event.at, return_reason=reason) for a in _standing(before))
@@ -84,13 +93,14 @@ def _standing(case: Case | None) -> tuple[Account, ...]:
             case.dispatched_at, None if case.state == "suspended" else case.deadline,
             case.extensions - case.extended_before, case.handled_at, case.spent_s,
             ended_at=case.closed_at if case.forced else None, ended="forced" if case.forced else "",
+            was=case.was,
         ),
     )  # fmt: skip
 
 
 def _withdrawn(before: Case | None, event: CaseEvent) -> tuple[Account, ...]:
     """The dispatch that the centre ended by another one; after a return or a rework nothing stands to be ended."""
-    if before is None or before.state not in ("dispatched", "accepted"):
+    if before is None or before.state not in ("dispatched", "accepted", "suspended"):
         return ()
     return _ended(before, event, "withdrawn")
 

@@ -16,7 +16,7 @@ CaseEvent = (
     | ev.CaseAccepted | ev.CaseReturned | ev.CaseExtended | ev.CaseSuspended | ev.CaseResumed | ev.CaseEscalated
     | ev.CaseHandled | ev.CaseReworked | ev.CaseClosed | ev.CaseReopened | ev.CaseRequested | ev.CaseRequestRefused
     | ev.CaseRescheduled | ev.CaseUnlinked | ev.CaseLinked | ev.CaseDisputed | ev.CaseDisputeRefused | ev.CaseVoided
-    | ev.CaseRated
+    | ev.CaseRated | ev.CaseCorrected | ev.CaseSupplemented
 )  # fmt: skip
 Events = tuple[CaseEvent, ...]
 """What one decision leads to, in order and numbered."""
@@ -31,6 +31,15 @@ class Requested:
     note: str
     at: datetime
     until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Under what a dispatch was counted until a correction."""
+
+    until: datetime
+    category: str
+    district: str
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,10 @@ class Case:
     findings: tuple[str, ...] = ()
     heard_since: tuple[Heard, ...] = ()
     """What reporters said while the last handling waited for its check; whoever handled it did not know of it."""
+    additions: tuple[Heard, ...] = ()
+    """What reporters added, in order; their photos are among `media`."""
+    was: tuple[Counted, ...] = ()
+    """Under what this generation was counted before it was corrected, in order."""
     said: tuple[str, ...] = ()
     """Words of earlier handlings."""
     shown: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ def case_answer(case: Case, city: City) -> dict[str, Any]:
         "text": case.text,
         "place": _place(case),
         "media": list(case.media),
+        "additions": [_heard(one, city) for one in case.additions],
         "reports": len(case.reports),
         "platform": case.platform.model_dump() if case.platform else None,
         "opened_at": local(case.opened_at, city),
@@ -51,6 +52,7 @@ def for_the_centre(case: Case) -> dict[str, Any]:
         "disputed_by": [str(report_id) for report_id in case.disputed_by],
         "ratings": [{"report_id": str(report_id), "stars": stars} for report_id, stars in case.ratings],
         "returned_by": list(case.returned_by),
+        "added_by": [str(one.report_id) for one in case.additions],
     }
 
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 from chassis.pack import PackError, read_table, split_list, version_of
 from chassis.public_numbers import read_public_numbers
+from schemas.case_moves import Corrected
 from services.router.city_calendar import read_calendar
 from services.router.city_rows import (
     CategoryRow,
@@ -64,6 +66,8 @@ class Limits:
     most_extensions: int
     longest_suspension: timedelta
     dispute_window: timedelta
+    restarting: frozenset[str] = frozenset()
+    """What, once corrected, starts a new clock at the same platform: category, district, place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,7 @@ def _limits(policies: Policies) -> Limits:
         most_extensions=int(policies.number("most_extensions")),
         longest_suspension=timedelta(days=policies.number("longest_suspension_days")),
         dispute_window=timedelta(days=policies.number("dispute_window_days")),
+        restarting=policies.some_of("correction_restarts_clock", get_args(Corrected)),
     )
 
 

@@ -1,11 +1,11 @@
 """The tables of the city pack that the router reads, row by row, and how single cells are understood."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, time, timedelta
 from typing import Literal
 
-from chassis.pack import PackError, Row
+from chassis.pack import PackError, Row, split_list
 from schemas.case_event import ClockKind
 from services.router.clocks import Clock
 
@@ -122,6 +122,15 @@ class Policies:
                 raise row.wrong("policy.csv", f"{name} must be like 'E05*=1;*=0.1'")
             found.append((pattern, float(share)))
         return tuple(found)
+
+    def some_of(self, name: str, allowed: Collection[str]) -> frozenset[str]:
+        """`category;place`: some of the allowed words; none if the pack has no such row."""
+        if name not in self._rows:
+            return frozenset()
+        found = frozenset(split_list(self._rows[name].value))
+        if strays := sorted(found - set(allowed)):
+            raise self._rows[name].wrong("policy.csv", f"{strays[0]} is none of {', '.join(allowed)}")
+        return found
 
     def _row(self, name: str) -> PolicyRow:
         if name not in self._rows:

@@ -48,6 +48,17 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Supplement:
+    """A reporter says or shows more about an open case. `screened` are the codes that screening gave."""
+
+    report_id: UUID
+    text: str
+    media: tuple[str, ...]
+    by: Actor
+    screened: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Dispute:
     """A reporter of a closed case says that it is not done, and may show it."""
 
@@ -149,7 +160,7 @@ class Reschedule:
 
 
 PlatformAct = Accept | Return | Extend | Suspend | Handle
-ReporterAct = Join | Dispute | Rate
+ReporterAct = Join | Supplement | Dispute | Rate
 ClockAct = Ring | Reschedule
 Asked = ReporterAct | PlatformAct | CentreAct | ClockAct
 """Whatever is asked of a case that there is."""

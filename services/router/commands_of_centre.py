@@ -143,7 +143,20 @@ class Link:
     to_open: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """The centre puts right what was filed wrong; None: as it is. `point` is a WGS-84 lon, lat."""
+
+    by: Actor
+    reason: str
+    category: str | None = None
+    district: str | None = None
+    point: tuple[float, float] | None = None
+    address: str | None = None
+    generation: int | None = None
+
+
 CentreAct = (
     File | Decline | Dispatch | Approve | Refuse | Resume | Close | Rework | Escalate | ForceClose | Void | Unlink
-    | Link
+    | Link | Correct
 )  # fmt: skip

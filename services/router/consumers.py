@@ -1,4 +1,4 @@
-"""Topic `reports` → commands: a report opens a case or joins one; disputes and marks are put to a closed one.
+"""Topic `reports` → commands: a report opens a case or joins one; disputes, marks and additions are put to it.
 
 A whole batch is one transaction. A report that was taken before changes nothing; the same report with other words is
 parked.
@@ -18,29 +18,29 @@ from chassis.postgres.pool import Connection
 from chassis.postgres.together import Write
 from schemas import events
 from schemas.ids import case_id_of
-from schemas.reports import KINDS, ReportDisputed, ReportRated, ReportReceived
+from schemas.reports import KINDS, ReportEvent, ReportReceived
 from schemas.topics import REPORTS
-from services.router import ledger_answers, ledger_reports
+from services.router import ledger, ledger_answers, ledger_reports
 from services.router.act import Ask, Door, Outcome, act
-from services.router.commands import Dispute, Join, Open, Rate, Refusal
+from services.router.commands import Join, Refusal
 from services.router.ledger_answers import StoredAnswer, Told
 from services.router.ledger_reports import Known, Spot
 from services.router.opening import why_held
+from services.router.report_asks import Feedback, asked_by, codes_of, media_of, opening
 from services.router.same_problem import Candidate, cells_of, locks_of, same_problem
 
 GROUP = "router.reports"
-Fact = ReportReceived | ReportDisputed | ReportRated
-Pair = tuple[Any, tuple[Envelope, Fact]]
+Pair = tuple[Any, tuple[Envelope, ReportEvent]]
 
 
-def read(record: Any) -> tuple[Envelope, Fact]:
+def read(record: Any) -> tuple[Envelope, ReportEvent]:
     """Envelope and event of a raw record; raises `Unreadable`."""
     envelope = open_envelope(record)
     try:
         event = events.read(KINDS, envelope.kind, record.value)
     except events.Unknown as why:
         raise Unreadable(str(why)) from why
-    if not isinstance(event, ReportReceived | ReportDisputed | ReportRated):
+    if not isinstance(event, ReportEvent):
         raise Unreadable("unknown_type")
     return envelope, event
 
@@ -98,9 +98,9 @@ async def _take(connection: Connection, door: Door, fresh: Sequence[ReportReceiv
 
     outcomes = await act(connection, door, asks, at, also=taken)
     late = [event for event, outcome in zip(fresh, outcomes, strict=True) if _refused(outcome)]
-    if late:  # the case to join was closed between the look and the lock: a new problem after all
+    if late:  # the case to join was closed or corrected between the look and the lock: a new problem after all
         rows = {event.report_id: _known(event, case_id_of(event.report_id)) for event in late}
-        await act(connection, door, [_opening(e) for e in late], at, also=lambda _: ledger_reports.remember(rows))
+        await act(connection, door, [opening(e) for e in late], at, also=lambda _: ledger_reports.remember(rows))
 
 
 def _known(event: ReportReceived, case_id: UUID) -> Known:
@@ -133,7 +133,7 @@ def _spot(event: ReportReceived, door: Door) -> Spot | None:
     category, place = event.category, event.place
     if category is None or place.lon is None or place.lat is None:
         return None
-    if why_held(category, place.district, _codes(event), door.city) is not None:
+    if why_held(category, place.district, codes_of(event), door.city) is not None:
         return None
     cells = cells_of(place.lon, place.lat, door.city.near.distance_m)
     return Spot(category, place.lon, place.lat, tuple(cells))
@@ -148,45 +148,23 @@ def _asked(
         same = same_problem(spot.lon, spot.lat, at, [*near, *beside], door.city.near)
         if same is not None:
             by = f"report:{event.report_id}"
-            return Ask(same, Join(event.report_id, event.text, _media(event), by, spot.category, event.place))
+            return Ask(same, Join(event.report_id, event.text, media_of(event), by, spot.category, event.place))
         beside.append(Candidate(case_id_of(event.report_id), spot.lon, spot.lat, at))
-    return _opening(event)
+    return opening(event)
 
 
-def _opening(event: ReportReceived) -> Ask:
-    case_id, media = case_id_of(event.report_id), _media(event)
-    opening = Open(
-        case_id, event.report_id, event.category, event.place, event.text, media, None, findings=_codes(event)
-    )
-    return Ask(case_id, opening)
-
-
-def _codes(event: ReportReceived) -> tuple[str, ...]:
-    return tuple(finding.code for finding in event.findings)
-
-
-def _media(event: ReportReceived | ReportDisputed) -> tuple[str, ...]:
-    return tuple(photo.media_id for photo in event.media)
-
-
-async def on_feedback(
-    connection: Connection, door: Door, envelope: Envelope, event: ReportDisputed | ReportRated
-) -> bool:
-    """Puts a dispute or a mark to the report's case, each once. False: the report is not known (yet)."""
+async def on_feedback(connection: Connection, door: Door, envelope: Envelope, event: Feedback) -> bool:
+    """Puts a dispute, a mark or an addition to the report's case, each once. False: the report is not known (yet)."""
     known = await ledger_reports.known(connection, [event.report_id])
     if event.report_id not in known:
         return False
     key = str(envelope.event_id)
     if await ledger_answers.find(connection, GROUP, [key]):
         return True
-    ask = Ask(known[event.report_id].case_id, _feedback(event))
+    kept = await ledger.lock(connection, [known[event.report_id].case_id])
+    case_id = (await ledger_reports.known(connection, [event.report_id]))[event.report_id].case_id
+    if case_id not in kept:  # it was linked or unlinked between the look and the lock
+        kept |= await ledger.lock(connection, [case_id])
     done = ledger_answers.store(GROUP, {key: StoredAnswer(Told(202, b""))})
-    await act(connection, door, [ask], door.now(), also=lambda _: done)
+    await act(connection, door, [Ask(case_id, asked_by(event))], door.now(), kept, lambda _: done)
     return True
-
-
-def _feedback(event: ReportDisputed | ReportRated) -> Dispute | Rate:
-    by = f"report:{event.report_id}"
-    if isinstance(event, ReportDisputed):
-        return Dispute(event.report_id, event.text, by, _media(event))
-    return Rate(event.report_id, event.stars, event.text, by)

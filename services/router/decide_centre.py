@@ -11,6 +11,7 @@ from services.router.commands_of_centre import (
     Approve,
     CentreAct,
     Close,
+    Correct,
     Decline,
     Dispatch,
     Escalate,
@@ -24,6 +25,7 @@ from services.router.commands_of_centre import (
     Void,
 )  # fmt: skip
 from services.router.decide_clock import resumed
+from services.router.decide_correction import corrected
 from services.router.decide_reporter import again
 from services.router.decide_requests import answered
 from services.router.dispatching import BY_CENTRE, Chosen, dispatched_to, numbered, rules_dispatch
@@ -34,7 +36,7 @@ from services.router.opening import unfit
 def centre_asks(case: Case, command: CentreAct, at: datetime, city: City) -> Events | Refusal:
     """Refusals: category_ and district_missing and _unknown, numbers_ran_out, reason_unknown, platform_unknown,
     already_there, no_candidate_left, report_not_joined, first_report, same_case,
-    linked_to_not_open, and those of requests."""
+    linked_to_not_open, nothing_to_correct, and those of requests."""
     match command:
         case File() | Dispatch():
             return _placed(case, command, at, city)
@@ -44,6 +46,8 @@ def centre_asks(case: Case, command: CentreAct, at: datetime, city: City) -> Eve
             return _ended(case, command, at, city)
         case Unlink() | Link():
             return _moved(case, command, at)
+        case Correct():
+            return corrected(case, command, at, city)
         case _:
             return _urged(case, command, at, city)
 

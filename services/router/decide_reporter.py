@@ -6,20 +6,24 @@ from typing import assert_never
 from schemas import cases as ev
 from services.router.case import Case, Events
 from services.router.city import City
-from services.router.commands import Dispute, Join, Rate, Refusal, ReporterAct
+from services.router.commands import Dispute, Join, Rate, Refusal, ReporterAct, Supplement
 from services.router.dispatching import dispatched_to, numbered, rules_dispatch, same_again
 from services.router.evolve import evolve
+from services.router.same_problem import distance_m
 
 
 def reporter_asks(case: Case, command: ReporterAct, at: datetime, city: City) -> Events | Refusal:
-    """Refusals: already_joined, unknown_case (of a report that is not in the case), dispute_too_late,
+    """Refusals: already_joined, another_problem, unknown_case (of a report that is not in the case), dispute_too_late,
     dispute_waiting."""
     if isinstance(command, Join):
-        return _joined(case, command, at)
+        return _joined(case, command, at, city)
     if command.report_id not in case.reports:
         return Refusal("unknown_case")
     given = numbered(case, command.by, at)
     match command:
+        case Supplement(report_id=report_id, text=text, media=media, screened=screened):
+            more = {"report_id": report_id, "text": text, "media": media, "screened": screened}
+            return (ev.CaseSupplemented(**given, **more, findings=_late(case, "supplemented_after_handling")),)
         case Rate(report_id=report_id, stars=stars, text=text):
             return (ev.CaseRated(**given, report_id=report_id, stars=stars, text=text),)
         case Dispute():
@@ -27,15 +31,37 @@ def reporter_asks(case: Case, command: ReporterAct, at: datetime, city: City) ->
     assert_never(command)
 
 
-def _joined(case: Case, command: Join, at: datetime) -> Events | Refusal:
+def _joined(case: Case, command: Join, at: datetime, city: City) -> Events | Refusal:
     if command.report_id in case.reports:
         return Refusal("already_joined")
+    if _is_another(case, command, city):
+        return Refusal("another_problem")
     joined = ev.CaseJoined(
         **numbered(case, command.by, at), report_id=command.report_id, text=command.text, media=command.media,
         category=command.category, place=command.place,
-        findings=("joined_after_handling",) if case.state == "handled" else (),
+        findings=_late(case, "joined_after_handling"),
     )  # fmt: skip
     return (joined,)
+
+
+def _late(case: Case, finding: str) -> tuple[str, ...]:
+    """What comes after a handling must be seen by whoever checks it."""
+    return (finding,) if case.state == "handled" else ()
+
+
+def _is_another(case: Case, command: Join, city: City) -> bool:
+    """Whether the case that a report was found to be near to has become another one by a correction meanwhile.
+
+    The centre, which links cases by hand, decides itself what is the same problem.
+    """
+    here, there = case.place, command.place
+    if there is None or not command.by.startswith("report:"):
+        return False
+    if command.category != case.category:
+        return True
+    if here.lon is None or here.lat is None or there.lon is None or there.lat is None:
+        return False
+    return distance_m(here.lon, here.lat, there.lon, there.lat) > city.near.distance_m
 
 
 def _disputed(case: Case, command: Dispute, at: datetime, city: City) -> Events | Refusal:

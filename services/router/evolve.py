@@ -69,7 +69,7 @@ def _dispatched(case: Case, event: ev.CaseDispatched) -> Case:
         spent=0.0, fired=(),
         allowed=event.limit.amount if event.limit else None, held_by=held_by, city_version=event.city_version,
         findings=(), extensions=case.extensions if stays else 0, extended_before=case.extensions if stays else 0,
-        requested=None, suspended_until=None, handled_at=None, spent_s=None,
+        requested=None, suspended_until=None, handled_at=None, spent_s=None, was=(),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from schemas import cases as ev
-from services.router.case import Case, Heard, Requested
+from services.router.case import Case, Counted, Heard, Requested
 
 ClockEvent = (
     ev.CaseExtended | ev.CaseSuspended | ev.CaseResumed | ev.CaseEscalated | ev.CaseRequested | ev.CaseRequestRefused
@@ -13,7 +13,7 @@ ClockEvent = (
 )  # fmt: skip
 SideEvent = (
     ev.CaseVoided | ev.CaseLinked | ev.CaseUnlinked | ev.CaseDisputed | ev.CaseDisputeRefused | ev.CaseRated
-    | ClockEvent
+    | ev.CaseCorrected | ev.CaseSupplemented | ClockEvent
 )  # fmt: skip
 
 
@@ -37,11 +37,11 @@ def ended(case: Case, state: str, at: datetime, **changes: Any) -> Case:
     )
 
 
-def to_be_looked_at(case: Case, event: ev.CaseJoined) -> Case:
+def to_be_looked_at(case: Case, event: ev.CaseJoined | ev.CaseSupplemented) -> Case:
     """What a reporter said while a handling waits is a finding for whoever checks it; their clock does not move."""
     if not event.findings:
         return case
-    heard = Heard(event.at, event.report_id, event.text, event.media, event.findings[0])
+    heard = _heard(event, event.findings[0])
     return _with_findings(case, (*case.findings, *event.findings), (*case.heard_since, heard))
 
 
@@ -51,9 +51,27 @@ def _with_findings(case: Case, findings: Iterable[str], heard: tuple[Heard, ...]
     return with_(case, findings=found, waits_for=waits_for, heard_since=heard)
 
 
+def _heard(event: ev.CaseJoined | ev.CaseSupplemented, finding: str = "") -> Heard:
+    return Heard(event.at, event.report_id, event.text, event.media, finding)
+
+
+def _supplemented(case: Case, event: ev.CaseSupplemented) -> Case:
+    more = with_(case, additions=(*case.additions, _heard(event)), media=(*case.media, *event.media))
+    return to_be_looked_at(more, event)
+
+
+def _corrected(case: Case, event: ev.CaseCorrected) -> Case:
+    was = case.was
+    if case.platform is not None and (case.category, case.district) != (event.category, event.district):
+        was = (*was, Counted(event.at, case.category or "", case.district or ""))
+    return with_(case, category=event.category, district=event.district, place=event.place, was=was)
+
+
 def _unlinked(case: Case, event: ev.CaseUnlinked) -> Case:
     reports = tuple(r for r in case.reports if r != event.report_id)
-    gone = with_(case, reports=reports, media=tuple(m for m in case.media if m not in event.media))
+    additions = tuple(one for one in case.additions if one.report_id != event.report_id)
+    media = tuple(m for m in case.media if m not in event.media)
+    gone = with_(case, reports=reports, media=media, additions=additions)
     heard = tuple(one for one in case.heard_since if one.report_id != event.report_id)
     settled = {one.finding for one in case.heard_since} - {one.finding for one in heard}
     return _with_findings(gone, (f for f in case.findings if f not in settled), heard) if settled else gone
@@ -67,6 +85,10 @@ def turned(case: Case, event: SideEvent) -> Case:  # noqa: C901  one arm for eac
             return ended(case, "linked", event.at, linked_to=linked_to, reports=())
         case ev.CaseUnlinked():
             return _unlinked(case, event)
+        case ev.CaseCorrected():
+            return _corrected(case, event)
+        case ev.CaseSupplemented():
+            return _supplemented(case, event)
         case ev.CaseDisputed(report_id=report_id, media=media):
             # Who disputes it as well does not give the centre more time.
             pending = case if case.disputed_by else waiting(case, "dispute", event.at)

@@ -10,7 +10,7 @@ from services.router.dispatching import BY_CENTRE
 
 
 def choices(events: Iterable[CaseEvent], names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One entry for each `case.dispatched`, in order. `names`: platform code to name.
+    """One entry for each `case.dispatched`, in order, with the category and district of that time. `names`: by code.
 
     `why` of a candidate not taken: returned (it gave the case back before, and for which reason), further_down (the
     rule names it only after the one taken), not_named (the centre named another).
@@ -20,7 +20,7 @@ def choices(events: Iterable[CaseEvent], names: Mapping[str, str]) -> list[dict[
     returned: dict[str, ev.CaseReturned] = {}
     chain: tuple[str, ...] = ()
     for event in events:
-        if isinstance(event, ev.CaseFiled):
+        if isinstance(event, ev.CaseFiled | ev.CaseCorrected):
             inputs = {"category": event.category, "district": event.district}
         elif isinstance(event, ev.CaseReturned):
             returned[event.platform.code] = event

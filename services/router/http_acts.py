@@ -38,6 +38,7 @@ _DETAILS = {
     "decision_is_final": "The centre has decided that the case is yours.",
     "overdue": "The deadline is over: more time is not given any more.",
     "extended_enough": "The case has been extended as often as it may be.",
+    "nothing_to_correct": "Category, district and place are as you name them already.",
     "request_waiting": "An earlier request has not been answered yet.",
     "until_in_past": "The clock can only stand still until a later time.",
     "until_too_far": "The clock may not stand still for so long.",

@@ -16,9 +16,9 @@ from schemas.cases import CaseJoined, CaseOpened
 from schemas.ids import unlinked_case_id_of
 from services.router import ledger, ledger_reads, ledger_reports
 from services.router.act import Ask, Door, Outcome, act, answer_to
-from services.router.case import Case
+from services.router.case import Case, Heard
 from services.router.case_answer import case_answer
-from services.router.commands import Join, Open, Refusal
+from services.router.commands import Join, Open, Refusal, Supplement
 from services.router.commands_of_centre import Link, Unlink
 from services.router.http_acts import Asked, case_id_from, committed, tell, unknown_case
 from services.router.http_bodies import Body, Words, as_json
@@ -137,19 +137,27 @@ async def _plan(connection: Connection, ask: Ask, kept: Mapping[UUID, ledger.Kep
     to = ask.command.linked_to
     link = replace(ask, command=replace(ask.command, to_open=kept[to].case.state in OPEN_STATES))
     joins = [Ask(to, _joining(said[report_id], ask.command.by)) for report_id in case.reports if report_id in said]
-    return [link, *joins], [ledger_reports.move(case.reports, to)]
+    added = [Ask(to, _supplementing(one, ask.command.by)) for one in case.additions]
+    return [link, *joins, *added], [ledger_reports.move(case.reports, to)]
 
 
 def _unlinking(
     case: Case, ask: Ask, command: Unlink, said: CaseOpened | CaseJoined | None
 ) -> tuple[list[Ask], list[Write]]:
     own = unlinked_case_id_of(case.case_id, case.seq + 1)
-    unlink = replace(ask, command=replace(command, moved_to=own, media=said.media if said else ()))
     if said is None:  # the decision says why not
-        return [unlink], []
+        return [replace(ask, command=replace(command, moved_to=own))], []
+    added = [one for one in case.additions if one.report_id == said.report_id]
+    media = (*said.media, *(photo for one in added for photo in one.media))
+    unlink = replace(ask, command=replace(command, moved_to=own, media=media))
     category, place = said.category or case.category, said.place or case.place
     opening = Open(own, said.report_id, category, place, said.text, said.media, None, command.by, unlinked=True)
-    return [unlink, Ask(own, opening)], [ledger_reports.move([said.report_id], own)]
+    more = [Ask(own, _supplementing(one, command.by)) for one in added]
+    return [unlink, Ask(own, opening), *more], [ledger_reports.move([said.report_id], own)]
+
+
+def _supplementing(one: Heard, by: str) -> Supplement:
+    return Supplement(one.report_id, one.text, one.media, by)
 
 
 def _joining(said: CaseOpened | CaseJoined, by: str) -> Join:

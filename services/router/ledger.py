@@ -156,12 +156,15 @@ select * from unnest($1::uuid[], $2::text[], $3::bool[], $4::text[], $5::text[],
     $15::bytea[], $16::text[], $17::timestamptz[], $18::text[], $19::bool[], $20::timestamptz[])
 on conflict (case_id) do update set state = excluded.state, is_open = excluded.is_open,
     category = excluded.category, district = excluded.district, case_number = excluded.case_number,
+    lon = excluded.lon, lat = excluded.lat,
     platform = excluded.platform, generation = excluded.generation, changed_at = excluded.changed_at,
     waits_for = excluded.waits_for, lines = excluded.lines, chain = excluded.chain, body = excluded.body,
     deadline = excluded.deadline, requested = excluded.requested, provisional = excluded.provisional,
     waits_since = excluded.waits_since,
     placed = case when c.generation = excluded.generation
                        and not (c.state = 'suspended' and excluded.state = 'accepted')
+                       and (c.category, c.district, c.lon, c.lat)
+                           is not distinct from (excluded.category, excluded.district, excluded.lon, excluded.lat)
              then c.placed else pg_current_xact_id() end"""
 
 

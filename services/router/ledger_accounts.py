@@ -6,13 +6,19 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
+import orjson
+
 from chassis.postgres.pool import Database
 from chassis.postgres.together import Write, columns
 from services.router.accountability import Account
 
 By = Literal["platform", "district", "category"]
-_ROW = attrgetter(*(field.name for field in fields(Account)))
+_PLAIN = attrgetter(*(field.name for field in fields(Account) if field.name != "was"))
 """`dataclasses.astuple` copies deeply, which took a tenth of a batch's time."""
+_CODES: dict[By, str] = {
+    "platform": "a.platform", "district": "coalesce(w.district, a.district)",
+    "category": "coalesce(w.category, a.category)",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +40,24 @@ class Sums:
 
 def writes(accounts: Collection[Account]) -> list[Write]:
     """Adds or replaces accounts; each case and generation stands once in `accounts`."""
-    return [Write(_UPSERT, columns([_ROW(account) for account in accounts]))] if accounts else []
+    return [Write(_UPSERT, columns([_row(account) for account in accounts]))] if accounts else []
+
+
+def _row(account: Account) -> tuple[Any, ...]:
+    was = orjson.dumps(account.was).decode() if account.was else "[]"
+    return (*_PLAIN(account), was)
 
 
 _UPSERT = """
 insert into router.accounts as a (case_id, generation, platform, rule, category, district, dispatched_at, deadline,
-    extensions, handled_at, spent_s, reworked_at, returned_at, return_reason, ended_at, ended)
+    extensions, handled_at, spent_s, reworked_at, returned_at, return_reason, ended_at, ended, was)
 select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
     $8::timestamptz[], $9::int[], $10::timestamptz[], $11::int[], $12::timestamptz[], $13::timestamptz[], $14::text[],
-    $15::timestamptz[], $16::text[])
+    $15::timestamptz[], $16::text[], $17::text[])
 on conflict (case_id, generation) do update set deadline = excluded.deadline, extensions = excluded.extensions,
     handled_at = excluded.handled_at, spent_s = excluded.spent_s, reworked_at = excluded.reworked_at,
     returned_at = excluded.returned_at, return_reason = excluded.return_reason, ended_at = excluded.ended_at,
-    ended = excluded.ended"""
+    ended = excluded.ended, category = excluded.category, district = excluded.district, was = excluded.was"""
 
 
 async def sums(
@@ -54,10 +65,12 @@ async def sums(
 ) -> list[Sums]:
     """For [since, until), as it stood at `as_of`; `only`: platform, district, category (None: any). In code order.
 
+    What was corrected later than `as_of` is counted under what it was then.
+
     Nothing of a case that was voided by `as_of`. Due: the deadline lies in the period; not what was returned or linked
     away by then, nor what ended otherwise before its deadline. To be closed: handled in the period.
     """
-    rows = await database.fetch(_SUMS.format(by=by), since, until, as_of, *only)
+    rows = await database.fetch(_SUMS.format(by=_CODES[by]), since, until, as_of, *only)
     return [Sums(**dict(row)) for row in rows]
 
 
@@ -70,10 +83,14 @@ with counted as (
         handled_at >= $1 and handled_at < least($2, $3) as is_to_close,
         handled_at < $3 as is_handled
     from router.accounts a
+    left join lateral (
+        select x.category, x.district
+        from jsonb_to_recordset(a.was::jsonb) as x (until timestamptz, category text, district text)
+        where a.was <> '[]' and x.until >= $3 order by x.until limit 1) w on true
     where not exists (select from router.accounts v
                       where v.case_id = a.case_id and v.ended = 'void' and v.ended_at < $3)
-        and ($4::text is null or platform = $4) and ($5::text is null or district = $5)
-        and ($6::text is null or category = $6)
+        and ($4::text is null or platform = $4) and ($5::text is null or coalesce(w.district, a.district) = $5)
+        and ($6::text is null or coalesce(w.category, a.category) = $6)
         and (deadline >= $1 and deadline < $2 or handled_at >= $1 and handled_at < $2
              or returned_at >= $1 and returned_at < $2))
 select code, count(*) filter (where is_due) as due,

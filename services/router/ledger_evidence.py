@@ -76,6 +76,7 @@ def _shown(event: CaseEvent) -> list[bytes]:
         case (
             ev.CaseOpened(media=media)
             | ev.CaseJoined(media=media)
+            | ev.CaseSupplemented(media=media)
             | ev.CaseDisputed(media=media)
             | ev.CaseReopened(media=media)
         ):

@@ -14,11 +14,13 @@ from services.router.commands import (
     Reschedule,
     Return,
     Ring,
+    Supplement,
     Suspend,
 )  # fmt: skip
 from services.router.commands_of_centre import (
     Approve,
     Close,
+    Correct,
     Decline,
     Dispatch,
     Escalate,
@@ -32,8 +34,8 @@ from services.router.commands_of_centre import (
     Void,
 )  # fmt: skip
 
-_OPEN = {Join, Unlink, Escalate, Ring}
-_BEFORE_HANDLING = _OPEN | {Link, ForceClose, Void}
+_OPEN = {Join, Supplement, Unlink, Escalate, Ring}
+_BEFORE_HANDLING = _OPEN | {Link, ForceClose, Void, Correct}
 ALLOWED: Mapping[State, frozenset[type[Command]]] = {
     "opened": frozenset(),
     "held": frozenset(_OPEN | {Link, File, Decline}),
@@ -41,7 +43,7 @@ ALLOWED: Mapping[State, frozenset[type[Command]]] = {
     "dispatched": frozenset(_BEFORE_HANDLING | {Dispatch, Accept, Return, Handle, Reschedule}),
     "accepted": frozenset(_BEFORE_HANDLING | {Dispatch, Return, Handle, Extend, Suspend, Approve, Refuse, Reschedule}),
     "suspended": frozenset(_BEFORE_HANDLING | {Resume}),
-    "handled": frozenset(_OPEN | {Close, Rework, Void}),
+    "handled": frozenset(_OPEN | {Close, Rework, Void, Correct}),
     "closed": frozenset({Dispute, Rate, Approve, Refuse, Ring}),
     "declined": frozenset({Rate}),
     "void": frozenset({Rate}),

@@ -538,6 +538,49 @@ async def test_a_dispute_may_come_too_late_and_a_rating_never(intake: Intake, ka
     assert "dispute_too_late" == answers[0].json()["reason"]
 
 
+ADDITION = {"text": "洞口更大了，打13800001234"}
+
+
+@pytest.mark.parametrize("kinds", [(), LIFE[:1], LIFE[:3], LIFE[:5], (*LIFE, "case.reopened")])
+async def test_words_and_photos_are_added_to_an_open_report_once_for_each_key(
+    intake: Intake, kafka: str, kinds: tuple[str, ...]
+) -> None:
+    report_id = await ended(intake, kafka, *kinds) if kinds else report(intake)
+    once = key()
+    with intake.client() as app:
+        sent = app.post("/v1/media", content=photo(9), headers={"Content-Type": "image/jpeg"}).json()
+        words = ADDITION | {"media": [sent["media_id"]]}
+        if (*LIFE, "case.reopened") == kinds:  # until the model has come so far it is not known to be open again
+            until(lambda: app.get(f"/v1/reports/{report_id}").json()["state"], "filed")
+        answers = [patiently(app, f"/v1/reports/{report_id}/additions", words, once) for _ in range(2)]
+        other = app.post(f"/v1/reports/{report_id}/additions", json={"text": "别的"}, headers=once)
+    (record,) = await said(kafka, report_id)
+    fact = json.loads(record.value)
+
+    assert ([202, 202], 422) == ([answer.status_code for answer in answers], other.status_code)
+    assert (b"report.supplemented", "洞口更大了，打138****1234", [sent["media_id"]], ["personal_data"]) == (
+        kind_of(record), fact["text"], [one["media_id"] for one in fact["media"]],
+        [finding["code"] for finding in fact["findings"]],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kinds", [LIFE, ("case.opened", "case.declined"), ("case.opened", "case.voided")])
+async def test_nothing_is_added_to_a_report_that_has_its_result_or_is_anothers(
+    intake: Intake, kafka: str, kinds: tuple[str, ...]
+) -> None:
+    report_id = await ended(intake, kafka, *kinds)
+    with intake.client() as app, intake.client("app2") as stranger:
+        until(lambda: bool(app.get(f"/v1/reports/{report_id}").json()["reply"]), True)
+        late = patiently(app, f"/v1/reports/{report_id}/additions", ADDITION, key())
+        foreign = stranger.post(f"/v1/reports/{report_id}/additions", json=ADDITION, headers=key())
+        empty = app.post(f"/v1/reports/{report_id}/additions", json={}, headers=key())
+
+    assert [(409, "report_closed"), (404, "report_unknown"), (422, "unfit_feedback")] == [
+        (answer.status_code, answer.json()["reason"]) for answer in (late, foreign, empty)
+    ]
+    assert [] == await said(kafka, report_id)
+
+
 async def test_each_report_and_each_call_has_keys_of_its_own(intake: Intake, kafka: str) -> None:
     reports, same = [await ended(intake, kafka) for _ in range(2)], key()
     with intake.client() as app:

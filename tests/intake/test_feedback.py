@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from chassis.receipts import sign
 from schemas.ids import event_id_of, report_id_of
-from schemas.reports import Photo, ReportDisputed, ReportRated
+from schemas.reports import Finding, Photo, ReportDisputed, ReportRated, ReportSupplemented
 from services.intake.city import read_city
 from services.intake.claim import MOST_PHOTOS, Unfit
 from services.intake.feedback import (
+    MOST_ADDITIONS,
+    Addition,
     Dispute,
     Feedback,
     Rating,
+    Said,
     feedback_id_of,
     fingerprint_of,
     understand_feedback,
@@ -35,8 +38,10 @@ MINE, FOREIGN = sign(KEY, "app", HASH, TUESDAY_1000), sign(KEY, "other-app", HAS
 TOO_OLD = sign(KEY, "app", HASH, TUESDAY_1000 - timedelta(hours=24, seconds=1))
 FORGED = "x" * 80
 WINDOW = timedelta(days=7)
-BODIES: dict[type[Dispute | Rating], dict[str, Any]] = {Dispute: {"text": "还是松的"}, Rating: {"stars": 4}}
-FAULTS: list[tuple[type[Dispute | Rating], dict[str, Any], set[tuple[str, str]]]] = [
+BODIES: dict[type[Said], dict[str, Any]] = {
+    Dispute: {"text": "还是松的"}, Rating: {"stars": 4}, Addition: {"text": "洞口更大了"},
+}  # fmt: skip
+FAULTS: list[tuple[type[Said], dict[str, Any], set[tuple[str, str]]]] = [
     (Dispute, {"text": "字" * 1001}, {("text", "too_long")}),
     (Dispute, {"text": " \n"}, {("text", "empty")}),
     (Dispute, {"text": " 松 "}, {("text", "too_short")}),
@@ -66,6 +71,14 @@ FAULTS: list[tuple[type[Dispute | Rating], dict[str, Any], set[tuple[str, str]]]
     (Rating, {"text": "字" * 501}, {("text", "too_long")}),
     (Rating, {"text": None}, {("text", "not_text")}),
     (Rating, {"media": []}, {("media", "unknown_field")}),
+    (Addition, {"text": ""}, {("body", "empty")}),
+    (Addition, {"text": " \n", "media": []}, {("body", "empty")}),
+    (Addition, {"text": "字" * 1001}, {("text", "too_long")}),
+    (Addition, {"text": None}, {("text", "not_text")}),
+    (Addition, {"media": [MINE] * (MOST_PHOTOS + 1)}, {("media", "too_many")}),
+    (Addition, {"media": [FOREIGN]}, {("media.0", "media_not_yours")}),
+    (Addition, {"media": [TOO_OLD]}, {("media.0", "media_expired")}),
+    (Addition, {"category": "C0102"}, {("category", "unknown_field")}),
 ]
 ANY_JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.sampled_from([MINE, FORGED])),
@@ -75,11 +88,11 @@ ANY_JSON = st.recursive(
 LIKELY = st.fixed_dictionaries({}, optional={"text": ANY_JSON, "media": ANY_JSON, "stars": ANY_JSON})
 
 
-def said(body: type[Dispute | Rating], claimed: Any, app: str = "app") -> Feedback | Unfit:
-    return understand_feedback(claimed, body, REPORT, app, TUESDAY_1000, TERMS)
+def said(body: type[Said], claimed: Any, app: str = "app") -> Feedback | Unfit:
+    return understand_feedback(claimed, body, REPORT, app, TUESDAY_1000, TERMS, CITY.words)
 
 
-def understood(body: type[Dispute | Rating], **changes: Any) -> Feedback:
+def understood(body: type[Said], **changes: Any) -> Feedback:
     answer = said(body, BODIES[body] | changes)
     assert not isinstance(answer, Unfit), answer
     return answer
@@ -91,7 +104,7 @@ def faults_of(answer: Feedback | Unfit) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(("body", "change", "faults"), FAULTS)
 def test_everything_that_is_wrong_is_named_by_field_and_reason(
-    body: type[Dispute | Rating], change: dict[str, Any], faults: set[tuple[str, str]]
+    body: type[Said], change: dict[str, Any], faults: set[tuple[str, str]]
 ) -> None:
     answer = said(body, BODIES[body] | change)
 
@@ -102,7 +115,7 @@ def test_everything_that_is_wrong_is_named_by_field_and_reason(
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("claimed", [None, True, 5, "words", [], [{}]])
-def test_a_body_that_is_no_object_is_told_so(body: type[Dispute | Rating], claimed: Any) -> None:
+def test_a_body_that_is_no_object_is_told_so(body: type[Said], claimed: Any) -> None:
     assert {("body", "not_an_object")} == faults_of(said(body, claimed))
 
 
@@ -112,7 +125,7 @@ def test_an_empty_body_is_told_what_it_lacks() -> None:
 
 @pytest.mark.parametrize("body", BODIES)
 @given(claimed=ANY_JSON | LIKELY)
-def test_any_value_is_understood_or_unfit(body: type[Dispute | Rating], claimed: Any) -> None:
+def test_any_value_is_understood_or_unfit(body: type[Said], claimed: Any) -> None:
     answer = said(body, claimed)
 
     assert not isinstance(answer, Unfit) or answer.faults
@@ -128,9 +141,11 @@ def test_any_value_is_understood_or_unfit(body: type[Dispute | Rating], claimed:
         (Rating, {"stars": 1}),
         (Rating, {"stars": 5, "text": "字" * 500}),
         (Rating, {"text": ""}),
+        (Addition, {"text": "", "media": [MINE]}),
+        (Addition, {"text": "字" * 1000}),
     ],
 )
-def test_what_is_just_within_the_limits_is_taken(body: type[Dispute | Rating], change: dict[str, Any]) -> None:
+def test_what_is_just_within_the_limits_is_taken(body: type[Said], change: dict[str, Any]) -> None:
     assert set() == faults_of(said(body, BODIES[body] | change))
 
 
@@ -147,6 +162,25 @@ def test_a_rating_is_an_event_without_personal_numbers() -> None:
     expected = ReportRated(at=TUESDAY_1000, report_id=REPORT, app="app", stars=5, text="谢谢l****＠example.com")
 
     assert expected == understood(Rating, stars=5, text="谢谢li@example.com")
+
+
+def test_an_addition_is_masked_and_screened_but_needs_no_photo() -> None:
+    added = understood(Addition, text="打13800001234", media=[MINE])
+
+    assert ReportSupplemented(
+        at=TUESDAY_1000, report_id=REPORT, app="app", text="打138****1234", media=(Photo(media_id=MINE, sha256=HASH),),
+        findings=(Finding(code="personal_data", detail="phone"),),
+    ) == added  # fmt: skip
+    assert () == understood(Addition).findings  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("state", ["received", *sorted(set(STATES.values()))])
+def test_words_are_added_only_to_what_has_no_result_yet_and_not_without_end(state: str) -> None:
+    ended = "report_closed" if state in ("closed", "declined", "void") else None
+    counts = (0, MOST_ADDITIONS - 1, MOST_ADDITIONS)
+    answers = [why_refused(understood(Addition), state, None, WINDOW, count) for count in counts]
+
+    assert [ended, ended, ended or "too_many_additions"] == answers
 
 
 @pytest.mark.parametrize("state", ["received", *sorted(set(STATES.values()))])

@@ -54,6 +54,11 @@ SAID: dict[str, dict[str, Any]] = {
     "case.dispute_refused": {"report_ids": (MINE, LATER), "reply": "经核查，井盖已更换"},
     "case.voided": {"reason": "test_entry", "reply": "测试信息，已作废"},
     "case.rated": {"report_id": MINE, "stars": 5, "text": "很快"},
+    "case.corrected": {
+        "generation": 1, "changed": ("category", "place"), "category": "E0503", "district": "140105",
+        "place": Place(lon=112.6, lat=37.9, address="晋阳街", district="140105"), "reason": "内部的话",
+    },
+    "case.supplemented": {"report_id": MINE, "text": "洞口更大了", "media": ("m9",)},
 }  # fmt: skip
 
 
@@ -120,6 +125,8 @@ STEPS = [
     ((*CLOSED, "case.disputed", "case.dispute_refused"), "结案", "closed"),
     ((*CLOSED, "case.rated"), "结案", "closed"),
     ((*OPENED, "case.voided"), "上报", "void"),
+    ((*OPENED, "case.corrected"), "派遣", "dispatched"),
+    ((*OPENED, "case.accepted", "case.supplemented"), "处置", "accepted"),
 ]
 
 
@@ -145,12 +152,34 @@ def test_a_report_without_a_case_is_received() -> None:
         "report_id": str(MINE), "case_id": None, "case_number": None, "category": "C0101", "district": "140107",
         "stage": "上报", "state": "received", "deadline": None, "platform": None, "text": "井盖缺失",
         "place": Place(district="140107").model_dump(mode="json"), "media": ["m0"],
-        "observed_at": "2026-11-24T10:00:00+08:00", "publishable": False, "reply": None,
+        "observed_at": "2026-11-24T10:00:00+08:00", "publishable": False, "reply": None, "additions": [],
         "timeline": [{
             "at": "2026-11-24T10:00:00+08:00", "stage": "上报", "event": "report.received",
             "text": {"zh": "已收到您的上报，正在受理。", "en": "Your report has been received."},
         }],
     } == answer  # fmt: skip
+
+
+def test_a_correction_is_shown_as_it_is_now_and_not_why() -> None:
+    answer = told(case(*OPENED, "case.corrected"))
+
+    assert ("E0503", "140105", "晋阳街", "1401062026112400001") == (
+        answer["category"], answer["district"], answer["place"]["address"], answer["case_number"],
+    )  # fmt: skip
+    assert "内部的话" not in str(answer)
+
+
+def test_a_correction_of_the_category_alone_leaves_the_place_that_the_citizen_named() -> None:
+    answer = told(case(*OPENED, ("case.corrected", {"changed": ("category",)})))
+
+    assert Place(district="140107").model_dump(mode="json") == answer["place"]
+
+
+def test_a_citizen_sees_what_they_added_and_nothing_that_others_did() -> None:
+    answer = told(case(*OPENED, "case.supplemented", ("case.supplemented", {"report_id": LATER, "text": "别人的话"})))
+
+    assert [{"at": "2026-11-24T10:04:00+08:00", "text": "洞口更大了", "media": ["m9"]}] == answer["additions"]
+    assert "别人的话" not in str(answer)
 
 
 def test_a_clean_report_may_be_shown() -> None:
@@ -306,6 +335,9 @@ TOLD_TO_WHOM = [
     ((*OPENED, "case.linked"), False),
     ((*OPENED, "case.requested"), False),
     ((*OPENED, "case.request_refused"), False),
+    ((*OPENED, "case.corrected"), True),
+    ((*OPENED, "case.supplemented"), True),
+    ((*OPENED, ("case.supplemented", {"report_id": LATER})), False),
     ((*OPENED, "case.rescheduled"), True),
     ((*OPENED, "case.voided"), True),
     ((*OPENED, "case.escalated"), True),

@@ -28,6 +28,7 @@ from chassis.postgres.pool import Connection, Database
 from schemas.cases import (
     CaseAccepted,
     CaseClosed,
+    CaseCorrected,
     CaseDeclined,
     CaseDispatched,
     CaseDisputed,
@@ -49,6 +50,7 @@ from schemas.cases import (
     CaseResumed,
     CaseReturned,
     CaseReworked,
+    CaseSupplemented,
     CaseSuspended,
     CaseUnlinked,
     CaseVoided,
@@ -227,6 +229,16 @@ class Story:
 
     def voided(self, reply: str = "测试上报") -> CaseEvent:
         return self._next(CaseVoided, reason="test_case", reply=reply)
+
+    def corrected(self) -> CaseEvent:
+        place = Place(lon=112.55, lat=37.85, district="140106")
+        return self._next(
+            CaseCorrected, generation=1, changed=("category",), category="E0503", district="140106", place=place,
+            reason="类别有误",
+        )  # fmt: skip
+
+    def supplemented(self) -> CaseEvent:
+        return self._next(CaseSupplemented, report_id=self.report.report_id, text="洞口更大了")
 
     def rated(self) -> CaseEvent:
         return self._next(CaseRated, report_id=self.report.report_id, stars=5)

@@ -62,6 +62,8 @@ def told_of(*events: CaseEvent) -> Case:
         (Story.linked, (), None),
         (Story.voided, BOTH, "P016"),
         (Story.rated, (), None),
+        (Story.corrected, (), "P016"),
+        (Story.supplemented, (), "P016"),
     ],
 )
 def test_each_event_concerns_every_reporter_or_one_or_the_platform_or_nobody(

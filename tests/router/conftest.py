@@ -14,7 +14,7 @@ from chassis.keys import Keys, fingerprint
 from chassis.postgres.pool import Database
 from schemas.events import Place
 from schemas.ids import event_id_of, report_id_of
-from schemas.reports import ReportDisputed, ReportReceived
+from schemas.reports import ReportEvent, ReportReceived
 from services.router.act import Door
 from services.router.city import City, read_city
 from services.router.waking import Waking
@@ -62,7 +62,7 @@ def report(number: int, **changes: Any) -> ReportReceived:
     return ReportReceived(**(fields | changes))
 
 
-def record_of(event: ReportReceived | ReportDisputed, offset: int = 0, seq: int = 0) -> Record:
+def record_of(event: ReportEvent, offset: int = 0, seq: int = 0) -> Record:
     """The event as it lies on the topic."""
     headers = headers_of(event_id_of(event.report_id, event.kind, seq), event.kind, "intake", event.at)
     return Record(event.model_dump_json().encode(), headers, offset)

@@ -23,11 +23,13 @@ from services.router.commands import (
     Reschedule,
     Return,
     Ring,
+    Supplement,
     Suspend,
 )  # fmt: skip
 from services.router.commands_of_centre import (
     Approve,
     Close,
+    Correct,
     Decline,
     Dispatch,
     Escalate,
@@ -109,6 +111,7 @@ def asking_pause(until: datetime, generation: int = 1, platform: str = "P016", r
 COMMANDS: Mapping[type[Command], Any] = {
     Open: opening(),
     Join: Join(SECOND_REPORT, "也看到了", ()),
+    Supplement: Supplement(FIRST, "洞更大了", (), f"report:{FIRST}"),
     Dispute: Dispute(FIRST, "还在", f"report:{FIRST}"),
     Rate: Rate(FIRST, 4, "", f"report:{FIRST}"),
     Accept: by_platform(Accept),
@@ -127,6 +130,7 @@ COMMANDS: Mapping[type[Command], Any] = {
     Close: Close(CENTRE, "好了"),
     Rework: Rework(CENTRE, "没修好"),
     Escalate: Escalate(CENTRE, "快"),
+    Correct: Correct(CENTRE, "类别有误", category=WORK_HOURS),
     ForceClose: ForceClose(CENTRE, "cannot_be_done", ""),
     Void: Void(CENTRE, "test_entry", ""),
     Unlink: Unlink(CENTRE, SECOND_REPORT, derived("other"), "不是同一处"),
