@@ -1,7 +1,14 @@
 """Bodies: what two parsers could read differently, or what costs too much, is refused with a stable reason."""
 
-import pytest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import pytest
+from starlette.requests import Request
+
+from chassis.http.bodies import read_bytes
+from chassis.http.budget import BUDGET, Budget
 from chassis.http.problems import Problem
 from chassis.http.strict_json import MAX_DEPTH, parse_json
 
@@ -62,3 +69,55 @@ def test_a_byte_order_mark_a_whole_emoji_and_64_bits_are_taken() -> None:
 
 def test_brackets_inside_words_are_not_depth() -> None:
     assert parse_json(b'{"a":"' + b"[" * 100 + b'","b":"\\\\\\"["}') == {"a": "[" * 100, "b": '\\"['}
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    with pytest.raises(Problem) as caught:
+        yield
+    assert (503, "busy", 2) == (caught.value.status, caught.value.reason, caught.value.retry_after)
+
+
+def test_what_is_held_is_bounded_and_large_bodies_leave_room_for_small_ones() -> None:
+    budget = Budget(most=100, large=80, small=10)
+    first, second, third = (dict[str, Any]() for _ in range(3))
+    budget.take(first, 50)
+    budget.take(first, 10)
+    budget.take(second, 20)
+    with busy():
+        budget.take(second, 1)
+    with busy():
+        budget.check(11)
+    budget.take(third, 10)
+
+    assert 90 == budget.used
+    for scope in (first, second, third, third):
+        budget.release(scope)
+    assert 0 == budget.used
+
+
+async def test_bodies_of_all_connections_share_one_budget() -> None:
+    piece = bytes(2**20)
+    scopes: list[dict[str, Any]] = []
+
+    async def received(count: int) -> int:
+        """Reads a body of so many pieces whose length is not declared, and does not answer the request."""
+        left = iter(range(count))
+
+        async def receive() -> dict[str, Any]:
+            more = next(left, None) is not None
+            return {"type": "http.request", "body": piece if more else b"", "more_body": more}
+
+        scopes.append({"type": "http", "headers": []})
+        return len(await read_bytes(Request(scopes[-1], receive), 10 * 2**20))
+
+    before = BUDGET.used
+    try:
+        assert [9 * 2**20] * 6 == [await received(9) for _ in range(6)]
+        with busy():
+            await received(9)
+        assert 0 == await received(0)
+    finally:
+        for scope in scopes:
+            BUDGET.release(scope)
+    assert before == BUDGET.used

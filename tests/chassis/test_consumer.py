@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -69,6 +71,28 @@ async def test_poison_is_parked_whole_and_its_neighbours_go_on(trial: Trial, pro
     assert {*range(100, 100 + len(poison)), 7} == set(rows)
     kept = json.loads(dict(parked[0].headers)["parked_headers"])
     assert ["ce_id", "//4="] in kept or any(name == "ce_id" for name, _ in kept)
+    trial.stopping.set()
+    await task
+
+
+async def test_a_frame_that_the_client_cannot_decode_costs_no_other_record(
+    trial: Trial, producer: AIOKafkaProducer
+) -> None:
+    module = [sys.executable, "-m", "tests.journeys.undecodable", trial.kafka, trial.name]
+    await producer.send_and_wait(trial.name, b"10", key=b"undecodable", headers=raw(headers()))
+    made = await asyncio.create_subprocess_exec(*module, env={**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"})
+    assert 0 == await made.wait()
+    for n in range(11, 30):
+        key = b"undecodable" if n < 13 else b"%d" % n  # behind it in its partition, and in the others
+        await producer.send_and_wait(trial.name, b"%d" % n, key=key, headers=raw(headers()))
+    broker, _ = trial.consumer()
+    task = await running(trial, broker)
+
+    rows = await trial.until_rows(20)
+    parked = await trial.records(f"{trial.name}.parked", 1)
+
+    assert dict.fromkeys(range(10, 30), 1) == rows
+    assert [(b"", b"unreadable_frame")] == [(r.value, dict(r.headers)["parked_reason"]) for r in parked]
     trial.stopping.set()
     await task
 

@@ -2,7 +2,8 @@
 
 A patch `<name>.patch` begins with the lines `what: <the bug in one sentence>` and `test: <the id of a test>`. The named
 tests are first run on the tree as it is and must pass; a mutant that its test does not notice, a patch that does not
-apply any more, and a test that cannot be collected are failures. Names as arguments choose some of the patches.
+apply any more, and a test that ends otherwise than by failing itself (it cannot be collected, or a fixture breaks) are
+failures. Names as arguments choose some of the patches.
 """
 
 import os
@@ -37,8 +38,8 @@ class Mutant:
 def read(path: Path) -> Mutant:
     """The mutant in a patch file. Raises `ValueError` when its head is not as it must be."""
     head = dict(line.split(": ", 1) for line in path.read_text("utf-8").splitlines()[:2] if ": " in line)
-    if head.keys() != {"what", "test"}:
-        raise ValueError(f"{path.name}: begins with the lines 'what: …' and 'test: …'")
+    if head.keys() != {"what", "test"} or "::" not in head["test"]:
+        raise ValueError(f"{path.name}: begins with the lines 'what: …' and 'test: <file>::<function>'")
     return Mutant(path, head["what"], head["test"])
 
 
@@ -88,9 +89,9 @@ def survives(mutant: Mutant) -> str | None:
         if applied.returncode:
             return f"the patch does not apply: {applied.stdout.decode()[:300]}"
         code, told = run_tests(tree, [mutant.test])
-        if code in (1, None):
+        if code is None or (code == 1 and f"\nFAILED {mutant.test}" in told):
             return None
-        return "the test passes" if code == 0 else f"pytest ended with {code}: {told[-300:]}"
+        return "the test passes" if code == 0 else f"pytest ended with {code}: {told[-1000:]}"
     finally:
         shutil.rmtree(tree, ignore_errors=True)
 

@@ -15,8 +15,9 @@ from schemas.cases import KINDS
 from schemas.events import Place
 from schemas.ids import case_id_of
 from services.router import ledger_lists, ledger_reads
-from services.router.act import Door
+from services.router.act import Ask, Door, act
 from services.router.case import Case
+from services.router.commands_of_centre import ForceClose
 from services.router.consumers import on_batch, read, subscribe
 from services.router.evolve import evolve
 from tests.router.conftest import record_of, report
@@ -140,3 +141,25 @@ async def test_two_replicas_that_meet_the_same_problem_open_one_case(door: Door)
     )
 
     assert [1] == [row["count"] for row in rows]
+
+
+async def test_a_report_whose_case_closes_meanwhile_opens_one_of_its_own(door: Door) -> None:
+    """The case is open when the batch looks for it, and closed when the batch has its lock."""
+    await taken(door, report(1))
+    first = case_id_of(report(1).report_id)
+    late = [report(number, place=report(1).place) for number in (2, 3)]
+    async with door.database.transaction() as connection:
+        await act(connection, door, [Ask(first, ForceClose("centre:one", "cannot_be_done", ""))], door.now())
+        batch = asyncio.create_task(taken(door, *late, report(4)))
+        async with asyncio.timeout(10):
+            while not await door.database.fetch("select from pg_locks where not granted"):
+                await asyncio.sleep(0.01)
+    asides = await batch
+    rows = await door.database.fetch(
+        "select r.report_id, c.case_id, c.state from router.reports r join router.cases c using (case_id)"
+    )
+
+    assert [] == list(asides)
+    assert {(report(1).report_id, first, "closed")} | {
+        (one.report_id, case_id_of(one.report_id), "dispatched") for one in (*late, report(4))
+    } == {tuple(row) for row in rows}
