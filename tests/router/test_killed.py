@@ -84,9 +84,10 @@ async def test_a_report_whose_case_closes_between_look_and_lock_opens_a_case_of_
         done = Handle("platform:P016", "P016", 1, "已疏通", (), ())
         await act(holding, door, [Ask(CASE, done)], door.now(), kept)
     await waiting
-    await taken(door, second)  # read once more, it is known
     closed, own = await call.case(case_of(1)), await call.case(case_of(2))
+    await taken(door, second)  # read once more, it is known
 
     assert ("closed", 1) == (closed["state"], closed["reports"])
     assert ("dispatched", 1) == (own["state"], own["reports"])
     assert ["case.opened", "case.filed", "case.dispatched"] == [line["event"] for line in own["history"]]
+    assert own == await call.case(case_of(2))
