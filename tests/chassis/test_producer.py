@@ -100,6 +100,20 @@ async def test_a_broker_that_cannot_take_it_leaves_it_unconfirmed_within_the_cal
     assert ("unconfirmed", 1.0) == (outcome, counted(topic, "unconfirmed"))
 
 
+class Silent:
+    """Takes every record and never acknowledges one."""
+
+    async def publish(self, *_: Any, no_confirm: bool = False, **__: Any) -> Any:
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        return acknowledged if no_confirm else await acknowledged
+
+
+async def test_what_nobody_acknowledges_is_unconfirmed(topic: str) -> None:
+    broker: Any = Silent()
+
+    assert "unconfirmed" == await Publisher(broker).publish(unsent(topic), 0.05)
+
+
 @pytest.mark.parametrize("why", [KafkaError("no"), ConnectionResetError(), TimeoutError()])
 async def test_whatever_kafka_raises_leaves_it_unconfirmed(topic: str, why: Exception) -> None:
     broker: Any = Refusing(why)

@@ -1,5 +1,6 @@
 """Who may read a photo, what becomes of one that was served, and what a client may send without citing it."""
 
+import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -26,8 +27,13 @@ def sent(intake: Intake, kind: str, seed: int, data: bytes | None = None) -> Any
 
 
 def read(intake: Intake, kind: str, media_id: str) -> httpx.Response:
+    """What is said at last to a client that repeats its call, as a 503 asks for."""
+    deadline = time.monotonic() + 20
     with intake.client(kind) as client:
-        return client.get(f"/v1/media/{media_id}")
+        while (answer := client.get(f"/v1/media/{media_id}")).status_code == 503:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.1)
+    return answer
 
 
 def reported(intake: Intake, kind: str, *media: str) -> uuid.UUID:

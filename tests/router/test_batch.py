@@ -1,6 +1,7 @@
 """Reports from Kafka → cases, in one transaction, on a real PostgreSQL."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -15,9 +16,8 @@ from schemas.cases import KINDS
 from schemas.events import Place
 from schemas.ids import case_id_of
 from services.router import ledger_lists, ledger_reads
-from services.router.act import Ask, Door, act
+from services.router.act import Door
 from services.router.case import Case
-from services.router.commands_of_centre import ForceClose
 from services.router.consumers import on_batch, read, subscribe
 from services.router.evolve import evolve
 from tests.router.conftest import record_of, report
@@ -114,7 +114,14 @@ async def test_a_report_without_a_category_waits_for_the_centre(door: Door) -> N
 async def test_a_case_is_the_fold_of_its_history_and_the_chain_holds(door: Door) -> None:
     first = report(1)
     await taken(door, first, report(2, place=first.place), report(9, category=None))
-    for row in await door.database.fetch("select case_id from router.cases"):
+    await taken(door, report(3, place=first.place))
+    for row in await door.database.fetch("select case_id, lines, chain from router.cases"):
+        stored = await door.database.fetch(
+            "select body, hash from router.history where case_id = $1 order by line", row["case_id"]
+        )
+        chain = [b""]
+        for line in stored:
+            chain.append(hashlib.sha256(chain[-1] + line["body"]).digest())
         case: Case | None = None
         for line in await ledger_reads.history(door.database, row["case_id"]):
             event = KINDS[line["event"]].model_validate_json(orjson.dumps(line["body"]))
@@ -122,6 +129,8 @@ async def test_a_case_is_the_fold_of_its_history_and_the_chain_holds(door: Door)
             case = evolve(case, event)  # type: ignore[arg-type]
 
         assert case == await ledger_reads.one(door.database, row["case_id"])
+        assert chain[1:] == [line["hash"] for line in stored]
+        assert (len(stored), chain[-1]) == (row["lines"], row["chain"])
 
 
 async def test_the_outbox_holds_the_events_of_each_case_in_order(door: Door) -> None:
@@ -141,25 +150,3 @@ async def test_two_replicas_that_meet_the_same_problem_open_one_case(door: Door)
     )
 
     assert [1] == [row["count"] for row in rows]
-
-
-async def test_a_report_whose_case_closes_meanwhile_opens_one_of_its_own(door: Door) -> None:
-    """The case is open when the batch looks for it, and closed when the batch has its lock."""
-    await taken(door, report(1))
-    first = case_id_of(report(1).report_id)
-    late = [report(number, place=report(1).place) for number in (2, 3)]
-    async with door.database.transaction() as connection:
-        await act(connection, door, [Ask(first, ForceClose("centre:one", "cannot_be_done", ""))], door.now())
-        batch = asyncio.create_task(taken(door, *late, report(4)))
-        async with asyncio.timeout(10):
-            while not await door.database.fetch("select from pg_locks where not granted"):
-                await asyncio.sleep(0.01)
-    asides = await batch
-    rows = await door.database.fetch(
-        "select r.report_id, c.case_id, c.state from router.reports r join router.cases c using (case_id)"
-    )
-
-    assert [] == list(asides)
-    assert {(report(1).report_id, first, "closed")} | {
-        (one.report_id, case_id_of(one.report_id), "dispatched") for one in (*late, report(4))
-    } == {tuple(row) for row in rows}

@@ -1,12 +1,8 @@
 """Rounds of the clock on a real ledger: each step fires once, whoever races, and never for a case that moved on."""
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from schemas.ids import case_id_of
@@ -14,7 +10,7 @@ from services.router import ledger_reads
 from services.router.act import Ask, Door, act
 from services.router.commands import Return
 from services.router.rounds import make_round
-from tests.router.conftest import RECEIPT_KEY, ROOT, hour, report
+from tests.router.conftest import hour, report
 from tests.router.desk import (
     BLOCKED_DRAIN,
     POTHOLE,
@@ -285,32 +281,3 @@ async def test_more_than_one_round_holds_is_rung_in_the_order_in_which_it_was_du
     assert 200 <= first <= 400
     assert [[]] * 50 == late
     assert [2] * 50 == [len(await rung(door, number)) for number in range(450, 500)]
-
-
-async def test_a_router_that_is_killed_with_due_timers_in_hand_has_taken_none(
-    door: Door, service_url: Callable[[str], str], clients_path: Path
-) -> None:
-    hour(door).at = datetime.now(UTC) - timedelta(days=30)  # for a real process everything is due
-    await reported(door, 1, 2)
-    before = await timers(door)
-    env = {
-        **os.environ, "FAULT": "clock.claimed:kill:1", "ROUTER_KAFKA_BOOTSTRAP": "127.0.0.1:1", "ROUTER_PORT": "0",
-        "ROUTER_DATABASE_URL": service_url("router"), "ROUTER_RECEIPT_KEY": RECEIPT_KEY.hex(),
-        "ROUTER_CLIENTS_PATH": str(clients_path), "ROUTER_CITY_PATH": str(ROOT / "cities/taiyuan"),
-    }  # fmt: skip
-    router = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.faultpoints", "services.router", cwd=ROOT, env=env,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    told = (await asyncio.wait_for(router.communicate(), 60))[1]
-    async with asyncio.timeout(10):  # the server rolls back as soon as it sees that the client is gone
-        while await door.database.fetch("select from pg_stat_activity where application_name = 'router'"):
-            await asyncio.sleep(0.05)
-    left = await timers(door)
-    hour(door).at = datetime.now(UTC)
-    await all_rounds(door)
-
-    assert (-signal.SIGKILL, b"fault clock.claimed:kill:1") == (router.returncode, told.strip())
-    assert 4 == len(before)
-    assert before == left
-    assert [STEPS] * 2 == [[step for stage, step in await rung(door, n) if stage == "handle"] for n in (1, 2)]
