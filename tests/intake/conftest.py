@@ -1,5 +1,6 @@
 """Intake as a real process on the real Kafka and PostgreSQL, and one client for each kind of caller."""
 
+import asyncio
 import base64
 import os
 import signal
@@ -8,14 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from nacl.public import PrivateKey
 
+from schemas.topics import TOPICS
 from stack.keys import issue_all
 
 ROOT = Path(__file__).parents[2]
@@ -81,15 +86,37 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+async def _begin_at_the_ends(kafka: str, database_url: str) -> None:
+    """Says in an empty model that it has read what earlier modules have left on the topics.
+
+    Their groups have read it already, so nobody would read it again, and the model would be behind for ever.
+    """
+    consumer = AIOKafkaConsumer(*(topic.name for topic in TOPICS), bootstrap_servers=kafka, group_id=None)
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(consumer.assignment())
+    finally:
+        await consumer.stop()
+    connection = await asyncpg.connect(database_url)
+    await connection.executemany(
+        "insert into intake.positions (topic, partition, next_offset) values ($1, $2, $3) on conflict do nothing",
+        [(place.topic, place.partition, end) for place, end in ends.items() if end],
+    )
+    await connection.close()
+
+
 @pytest.fixture(scope="module")
 def intake(kafka: str, service_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
     """For one module alone: that of another would share its groups, and each would read half of the records."""
     folder = tmp_path_factory.mktemp("intake")
     keys = issue_all(folder / "clients.json", WANTED)
     private, port = PrivateKey.generate(), free_port()
+    database_url = service_url("intake")
+    with ThreadPoolExecutor(1) as threads:  # the tests' own loop may be running
+        threads.submit(asyncio.run, _begin_at_the_ends(kafka, database_url)).result()
     told: dict[str, Any] = {
         "KAFKA_BOOTSTRAP": kafka,
-        "DATABASE_URL": service_url("intake"),
+        "DATABASE_URL": database_url,
         "CLIENTS_PATH": folder / "clients.json",
         "CITY_PATH": ROOT / "cities/taiyuan",
         "PORT": port,
