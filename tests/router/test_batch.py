@@ -120,8 +120,8 @@ async def test_a_case_is_the_fold_of_its_history_and_the_chain_holds(door: Door)
             "select body, hash from router.history where case_id = $1 order by line", row["case_id"]
         )
         chain = [b""]
-        for line in stored:
-            chain.append(hashlib.sha256(chain[-1] + line["body"]).digest())
+        for one in stored:
+            chain.append(hashlib.sha256(chain[-1] + one["body"]).digest())
         case: Case | None = None
         for line in await ledger_reads.history(door.database, row["case_id"]):
             event = KINDS[line["event"]].model_validate_json(orjson.dumps(line["body"]))
@@ -129,7 +129,7 @@ async def test_a_case_is_the_fold_of_its_history_and_the_chain_holds(door: Door)
             case = evolve(case, event)  # type: ignore[arg-type]
 
         assert case == await ledger_reads.one(door.database, row["case_id"])
-        assert chain[1:] == [line["hash"] for line in stored]
+        assert chain[1:] == [one["hash"] for one in stored]
         assert (len(stored), chain[-1]) == (row["lines"], row["chain"])
 
 
