@@ -84,14 +84,16 @@ def fit(value: Any, model: type[B]) -> B:
 def masked(body: B, public: Collection[str]) -> B:
     """The body as it may be kept and shown: personal numbers in its free texts are blacked out, but for `public` ones.
 
-    The digest of a request is made before: two bodies that differ only in what is blacked out are two bodies.
+    Bodies inside the body are masked as well. The digest of a request is made before: two bodies that differ only in
+    what is blacked out are two bodies.
     """
-    texts = {
-        name: mask(text, public)[0]
-        for name, field in type(body).model_fields.items()
-        if any(isinstance(mark, FreeText) for mark in field.metadata) and (text := getattr(body, name))
-    }
-    return body.model_copy(update=texts)
+    changed: dict[str, Any] = {}
+    for name, value in body:
+        if isinstance(value, Body):
+            changed[name] = masked(value, public)
+        elif value and any(isinstance(mark, FreeText) for mark in type(body).model_fields[name].metadata):
+            changed[name] = mask(value, public)[0]
+    return body.model_copy(update=changed)
 
 
 def as_json(body: object) -> Response:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from schemas.coordinates import System, to_wgs84
 from services.router.act import Door
 from services.router.commands_of_centre import Correct
-from services.router.http_bodies import Body, Words
+from services.router.http_bodies import Body, FreeText, Words
 from services.router.http_centre import Generation
 from services.router.http_once import add_act
 
@@ -19,7 +19,7 @@ class PlaceBody(Body):
     lon: float | None = Field(default=None, ge=-180, le=180, allow_inf_nan=False)
     lat: float | None = Field(default=None, ge=-90, le=90, allow_inf_nan=False)
     system: System = "WGS-84"
-    address: Annotated[str, Field(max_length=200)] | None = None
+    address: Annotated[str | None, FreeText()] = Field(default=None, max_length=200)
 
     @model_validator(mode="after")
     def _has_both_or_neither(self) -> "PlaceBody":

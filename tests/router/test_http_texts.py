@@ -10,6 +10,7 @@ import pytest
 from services.router import http_centre, http_links, http_platforms
 from services.router.act import Door
 from services.router.http_bodies import Body, FreeText, fit, masked
+from services.router.http_correct import CorrectBody, PlaceBody
 from tests.router.desk import BLOCKED_DRAIN, brought_to, case_of, reported
 from tests.router.http import CENTRE, DRAINS, Caller, calling, refusal
 
@@ -42,6 +43,14 @@ OURS = [model for model in bodies() if model.__module__.startswith("services.") 
 
 def is_free(model: type[Body], name: str) -> bool:
     return any(isinstance(mark, FreeText) for mark in model.model_fields[name].metadata)
+
+
+def test_a_body_inside_a_body_is_masked_too() -> None:
+    body = CorrectBody(place=PlaceBody(address=SAID), reason="地址有误")
+    place = masked(body, ()).place
+
+    assert place is not None
+    assert KEPT == place.address
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import orjson
 import pytest
 
 from chassis import receipts
@@ -23,7 +24,7 @@ from chassis.kafka.producer import broker_of
 from schemas import cases as ev
 from schemas.events import Place
 from schemas.ids import report_id_of
-from schemas.reports import Finding, Photo, ReportDisputed, ReportRated, ReportReceived
+from schemas.reports import Finding, Photo, ReportDisputed, ReportRated, ReportReceived, ReportSupplemented
 from services.router import ledger_accounts, ledger_events, ledger_reads
 from services.router.accountability import fold
 from services.router.act import Door
@@ -100,8 +101,8 @@ class Town:
             "select case_id from router.cases where state <> all($1) or requested <> '' order by opened_at, case_id",
             list(ENDED),
         )
-        found = [await ledger_reads.one(self.door.database, row["case_id"]) for row in rows]
-        return [case for case in found if case is not None]
+        found = await ledger_reads.some(self.door.database, [row["case_id"] for row in rows])
+        return [found[row["case_id"]] for row in rows]
 
     async def platform_acts(self, case: Case, eager: bool) -> None:
         key = f"ssp_platform_{case.platform.code if case.platform else ''}"
@@ -166,6 +167,7 @@ class Town:
         moves: list[tuple[str, dict[str, Any]]] = [
             ("escalate", {"reason": "市民多次反映"}), ("force_close", {"reason": "cannot_be_done"}),
             ("void", {"reason": "filed_by_mistake"}), ("dispatch", {"platform": "P001"}),
+            ("correct", {"district": self.chance.choice(("140105", "140107")), "reason": "区划有误"}),
         ]  # fmt: skip
         if len(case.reports) > 1:
             moves += [("unlink", {"report_id": str(case.reports[-1]), "reason": "两处井盖"})] * 4
@@ -177,6 +179,9 @@ class Town:
         await self.post(key, case, act, **body)
 
     async def reporters_answer(self) -> None:
+        for report in self.chance.choices(self.reports[-40:], k=3):
+            more = ReportSupplemented(at=self.door.now(), report_id=report.report_id, app="app-one", text="井盖已碎")
+            await self.batch(more, more)
         again = self.disputed[-20:] if self.likely(0.8) else []  # who was not content is seldom content the next time
         for report in [*self.chance.choices(self.reports[-150:], k=6), *again]:
             if self.likely(0.6):
@@ -200,13 +205,15 @@ class Town:
             await self._look_at(case, cases, eager)
 
     async def _look_at(self, case: Case, others: list[Case], eager: bool) -> None:
+        chance = 0.0 if eager else self.chance.random()
+        if chance >= 0.3:
+            return  # nobody looks at it in this hour
         now = await ledger_reads.one(self.door.database, case.case_id) or case
-        waits = now.waits_for or now.requested or now.disputed_by
-        if waits and (eager or self.likely(0.3)):
+        if now.waits_for or now.requested or now.disputed_by:
             await self.centre_acts(now, others)
-        elif now.state in ("dispatched", "accepted") and (eager or self.likely(0.08)):
+        elif now.state in ("dispatched", "accepted") and chance < 0.08:
             await self.platform_acts(now, eager)
-        elif not eager and now.state in ("dispatched", "accepted", "suspended") and self.likely(0.006):
+        elif not eager and now.state in ("dispatched", "accepted", "suspended") and chance < 0.088:
             await self.centre_acts(now, others)
 
 
@@ -292,7 +299,8 @@ async def _the_ledger_is_the_fold_of_history(door: Door, histories: dict[UUID, l
 
 
 def _row(account: Any) -> tuple[Any, ...]:
-    return tuple(getattr(account, name) for name in account.__slots__)
+    values = {name: getattr(account, name) for name in account.__slots__}
+    return tuple((values | {"was": orjson.dumps(account.was).decode()}).values())
 
 
 async def _every_line_is_chained_to_the_one_before(door: Door) -> None:
