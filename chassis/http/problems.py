@@ -96,7 +96,8 @@ def answer_to(why: Exception, path: str) -> Response:
             return answer(Problem(503, "database_away", "Try again; one Idempotency-Key is done once.", retry_after=1))
         case HTTPException():
             reason = {404: "path_unknown", 405: "method_not_allowed"}.get(why.status_code, "refused")
-            response = answer(Problem(why.status_code, reason, str(why.detail)))
+            detail = "There is no such path; a slash at its end counts." if why.status_code == 404 else str(why.detail)
+            response = answer(Problem(why.status_code, reason, detail))
             response.headers.update(why.headers or {})  # a 405 says in Allow which methods there are
             return response
         case RequestValidationError():

@@ -74,7 +74,7 @@ def clean(said: Any) -> Any:
 def not_empty(text: str) -> str:
     """For a field's validator, after `clean`."""
     if not visible_length(text):
-        raise PydanticCustomError("empty", "Say something.")
+        raise PydanticCustomError("empty", "The text is empty, or nothing in it can be seen.")
     return text
 
 

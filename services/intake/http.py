@@ -130,7 +130,7 @@ def documented(body: type[Claim], noun: str) -> dict[str, Any]:
 def unfit(reason: str, why: Unfit) -> Problem:
     """The answer to a body that cannot be taken, which names every field at fault."""
     errors = [FieldError(fault.field, fault.reason, fault.detail) for fault in why.faults]
-    return Problem(422, reason, "This cannot be taken as it is.", errors=errors)
+    return Problem(422, reason, "Some fields do not fit: `errors` names them.", errors=errors)
 
 
 def _received(sent: Sent, client: Client, understood: Understood, at: datetime, door: Door) -> ReportReceived:

@@ -78,12 +78,14 @@ async def caught_up(wait: Wait, key: UUID | None, app: str) -> bool:
     except Crowded as why:
         raise Problem(429, "too_many_waiting", "Too many of your calls wait already.", retry_after=1) from why
     except KafkaAway as why:
-        raise Problem(503, "kafka_away", "Nobody can say yet. Try again.", retry_after=1) from why
+        raise Problem(
+            503, "kafka_away", "Kafka does not answer, so this cannot be answered yet. Repeat the call.", retry_after=1
+        ) from why
 
 
 def model_behind() -> Problem:
     """The answer when the model has not come so far in time."""
-    return Problem(503, "model_behind", "Nobody can say yet. Try again.", retry_after=1)
+    return Problem(503, "model_behind", "What was just accepted is not readable yet. Repeat the call.", retry_after=1)
 
 
 def uuid_of(text: str) -> UUID:

@@ -28,7 +28,9 @@ _DATED = re.compile(r"20\d\d-\d\d-\d\d", re.ASCII)
 def _opaque(ref: str) -> str:
     is_random = _HEX.fullmatch(ref) and any(letter.isalpha() for letter in ref)
     if not is_random and mask(ref)[1]:
-        raise PydanticCustomError("contact_in_ref", "A contact belongs into reporter.phone, where it is sealed.")
+        raise PydanticCustomError(
+            "contact_in_ref", "This looks like a contact. It belongs in reporter.phone, where it is sealed."
+        )
     return ref
 
 

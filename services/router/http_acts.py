@@ -33,8 +33,18 @@ FIELDS = {
 }  # fmt: skip
 """Refusals that a field of the body is to blame for: 422 instead of 409."""
 _DETAILS = {
-    "reason_unknown": "GET /v1/reasons lists the codes.",
-    "older_generation": "The case has been dispatched again since.",
+    "after_photo_missing": "`media` is required: this category needs a photo taken after the work was done.",
+    "text_too_short": "`text` is too short: say what was done.",
+    "category_missing": "`category` is required: the case has none yet.",
+    "category_unknown": "The city has no such category. GET /v1/categories on intake lists them.",
+    "district_missing": "`district` is required: the case has none yet.",
+    "district_unknown": "The city has no such district.",
+    "platform_unknown": "The city has no such platform. GET /v1/platforms lists them.",
+    "report_not_joined": "This report does not belong to the case.",
+    "same_case": "A case cannot be linked to itself.",
+    "linked_to_not_open": "The other case does not exist or has ended: link to an open one.",
+    "reason_unknown": "This code is not one for this act. GET /v1/reasons lists the codes.",
+    "older_generation": "The case has been dispatched again since. Read it and decide anew.",
     "decision_is_final": "The centre has decided that the case is yours.",
     "overdue": "The deadline is over: more time is not given any more.",
     "extended_enough": "The case has been extended as often as it may be.",
@@ -147,9 +157,12 @@ def _problem(reason: str, outcome: Outcome) -> Problem:
         return unknown_case()
     now: dict[str, Any] = {"state": outcome.case.state, "generation": outcome.case.generation, "seq": outcome.case.seq}
     if reason in FIELDS:
-        detail = _DETAILS.get(reason, "The act lacks something.")
+        detail = _DETAILS.get(reason, "This field is missing or does not fit the case.")
         return Problem(422, reason, detail, field=FIELDS[reason], extra=now)
     if reason == "changed_meanwhile":
-        return Problem(412, reason, "The case has changed since you saw it.", field="If-Match", extra=now)
+        return Problem(
+            412, reason, "The case has changed since you saw it. Read it and decide anew.", field="If-Match", extra=now
+        )
     field = "generation" if reason in ("older_generation", "generation_unknown") else None
-    return Problem(409, reason, _DETAILS.get(reason, "The case does not allow this now."), field=field, extra=now)
+    fallback = f"This is not allowed while the case is as it is now: {outcome.case.state}."
+    return Problem(409, reason, _DETAILS.get(reason, fallback), field=field, extra=now)

@@ -77,7 +77,7 @@ def fit(value: Any, model: type[B]) -> B:
             FieldError(path_of(e["loc"]), _REASONS.get(e["type"], "unfit"), e["msg"])
             for e in why.errors(include_url=False, include_input=False)
         ]
-        raise Problem(422, "unfit_body", "The body does not fit.", errors=errors) from why
+        raise Problem(422, "unfit_body", "Some fields do not fit: `errors` names them.", errors=errors) from why
     return body
 
 

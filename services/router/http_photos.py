@@ -16,7 +16,11 @@ def cited(door: Door, platform: str, media: list[str], path: str) -> list[receip
         try:
             receipt = receipts.read(door.receipt_key, media_id)
         except receipts.Forged:
-            errors.append(FieldError(f"{path}media[{n}]", "media_unknown", "This is no photo of ours."))
+            errors.append(
+                FieldError(
+                    f"{path}media[{n}]", "media_unknown", "This is not a `media_id` that `POST /v1/media` has given."
+                )
+            )
             continue
         found.append(receipt)
         if not receipt.is_held_by(platform):
@@ -24,5 +28,5 @@ def cited(door: Door, platform: str, media: list[str], path: str) -> list[receip
         elif not -_CLOCKS_DIFFER <= door.now() - receipt.at <= door.city.checking.receipt_lifetime:
             errors.append(FieldError(f"{path}media[{n}]", "media_too_old", "Send the photo again."))
     if errors:
-        raise Problem(422, errors[0].reason, "A photo cannot be cited.", errors=errors)
+        raise Problem(422, errors[0].reason, "A photo cannot be cited: `errors` says which and why.", errors=errors)
     return found
