@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -80,23 +81,15 @@ class Consumers:
         wake: Callable[[Sequence[Notice]], None],
     ) -> None:  # fmt: skip
         self._database, self._wording, self._texts, self._now, self._wake = database, wording, texts, now, wake
-        self._fresh: dict[str, list[Notice]] = {REPORTS.name: [], CASES.name: []}
-        """By loop, until its batch is committed; telling too much does no harm."""
 
     def subscribe(self, broker: KafkaBroker) -> tuple[Consumer, Consumer]:
         """Adds both loops to `broker`, before it starts."""
         return (
             consume(broker, Source(REPORTS.name, REPORTS.writer, "notifier.reports"), self._database, read_report,
-                    self.on_reports, REPORTS.kinds.values(), REPORTER_GATHER_MS,
-                    after=lambda: self._written(REPORTS.name)),
+                    self.on_reports, REPORTS.kinds.values(), REPORTER_GATHER_MS, after=_written),
             consume(broker, Source(CASES.name, CASES.writer, "notifier.cases"), self._database, read_case,
-                    self.on_cases, CASES.kinds.values(), after=lambda: self._written(CASES.name)),
+                    self.on_cases, CASES.kinds.values(), after=_written),
         )  # fmt: skip
-
-    def _written(self, topic: str) -> None:
-        self._wake(self._fresh[topic])
-        self._fresh[topic] = []
-        faults.reach("notifier.written")
 
     async def on_reports(self, connection: Connection, pairs: Sequence[tuple[Any, Event]]) -> list[Aside]:
         """Remembers reporters, and writes what was owed before their report came."""
@@ -108,7 +101,7 @@ class Consumers:
         await ledger.add_reporters(connection, received)
         awaited = await ledger.take_awaited(connection, report_ids)
         if awaited:
-            await write_together(connection, await self._owed(connection, REPORTS.name, awaited, []))
+            await write_together(connection, await self._owed(connection, awaited, []))
             faults.reach("feed.late")
         return []
 
@@ -120,7 +113,7 @@ class Consumers:
         if batch.changed:
             await ledger.lock_reporters(connection, {report_id for report_id, _ in batch.reporters})
             owed = [(report_id, told.case_id, told.seq, told.event) for report_id, told in batch.reporters]
-            writes = await self._owed(connection, CASES.name, owed, batch.platforms)
+            writes = await self._owed(connection, owed, batch.platforms)
             told = ledger.add_told(batch.told)
             await write_together(connection, [*ledger.keep_cases(list(batch.changed.values())), *told, *writes])
             faults.reach("feed.late")
@@ -129,7 +122,6 @@ class Consumers:
     async def _owed(
         self,
         connection: Connection,
-        topic: str,
         owed: Sequence[tuple[UUID, UUID, int, str]],
         platforms: Sequence[tuple[str, Case, Told]],
     ) -> list[Write]:
@@ -145,9 +137,13 @@ class Consumers:
                 notices += notices_to_reporter(case_id, seq, event, reporter, to, self._texts)
         for code, case, told in platforms:
             notices += notices_to_platform(case, told.seq, code, endpoints.get(code, []))
-        self._fresh[topic] += notices
+        self._database.after_commit(connection, partial(self._wake, notices))
         awaited = [(report_id, case_id, seq) for report_id, case_id, seq, _ in owed if report_id not in reporters]
         return [*ledger.add_notices(notices, self._now()), *ledger.await_reports(awaited)]
+
+
+def _written() -> None:
+    faults.reach("notifier.written")
 
 
 def read_report(record: Any) -> Event:

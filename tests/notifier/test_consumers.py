@@ -13,11 +13,13 @@ from schemas.cases import CaseEvent
 from schemas.events import Event, Sealed
 from schemas.ids import unlinked_case_id_of
 from schemas.reports import ReportDisputed
-from services.notifier.consumers import read_case
+from services.notifier.consumers import Consumers, read_case
+from services.notifier.owed import Notice
 from tests.notifier.conftest import (
     FENHE,
     PLATFORM,
     TUESDAY_1000,
+    WORDING,
     Notifier,
     Receiver,
     Record,
@@ -53,6 +55,28 @@ async def test_an_event_before_its_report_owes_nothing_until_the_report_arrives(
         (4, TO_FIRST, "feed", "delivered"), (4, TO_FIRST, "callback:main", "due"),
     ] == await notifier.owed()  # fmt: skip
     assert [] == await notifier.database.fetch("select 1 from notifier.awaited")
+
+
+async def test_only_what_was_committed_wakes_whoever_waits_and_only_once(notifier: Notifier) -> None:
+    woken: list[Notice] = []
+    consumers = Consumers(notifier.database, WORDING, False, notifier.clock, woken.extend)
+    await notifier.tell(FIRST)
+    story = Story(FIRST)
+    filed = [(record, read_case(record)) for record in map(record_of, (story.opened(), story.filed()))]
+    for _ in range(3):
+        with pytest.raises(KeyError):
+            await _broken_off(notifier, consumers, filed)
+    before = list(woken)
+    async with notifier.database.transaction() as connection:
+        await consumers.on_cases(connection, filed)
+
+    assert ([], 1) == (before, len(woken))
+
+
+async def _broken_off(notifier: Notifier, consumers: Consumers, pairs: list[Any]) -> None:
+    async with notifier.database.transaction() as connection:
+        await consumers.on_cases(connection, pairs)
+        raise KeyError("our own mistake")
 
 
 async def test_whatever_order_two_topics_come_in_the_same_is_owed(notifier: Notifier) -> None:
