@@ -105,11 +105,13 @@ class Batch:
 
     async def _settle(self, readings: Sequence[Reading]) -> None:
         async with self.fence.transaction(readings) as (connection, fresh):
-            for aside in await self._carry_out(connection, fresh):
+            asides = await self._carry_out(connection, fresh)
+            for aside in asides:
                 async with asyncio.timeout(PARKING_SECONDS):
                     await self._parking.park(aside)
                 faults.reach("parked.sent")
-        worked = [reading.record for reading in fresh if reading.aside is None]
+        set_aside = {id(aside.record) for aside in asides}
+        worked = [reading.record for reading in fresh if id(reading.record) not in set_aside]
         self.suspects.settled([reading.record for reading in readings], worked)
 
     async def _carry_out(self, connection: Connection, fresh: Sequence[Reading]) -> Sequence[Aside]:
@@ -132,12 +134,13 @@ class Batch:
                 return self.suspects.witness(partition)
 
     async def _passes(self, reading: Reading) -> bool:
+        set_aside = True  # what is only set aside may have written nothing, and then proves nothing
         try:
             async with self._database.transaction() as connection:
-                await self._work(connection, [(reading.record, reading.event)])
+                set_aside = bool(await self._work(connection, [(reading.record, reading.event)]))
                 raise _Undone
         except _Undone:
-            return True
+            return not set_aside
         except HEALS:
             raise
         except Exception:

@@ -165,6 +165,25 @@ async def test_a_lone_record_waits_red_and_alive_until_another_passes(trial: Tri
     await task
 
 
+async def test_a_record_that_is_only_set_aside_is_no_witness(trial: Trial, producer: AIOKafkaProducer) -> None:
+    trial.broken = frozenset({1})
+    broker, consumer = trial.consumer()
+    task = await running(trial, broker)
+    await send(producer, trial, 1, 0)
+    await send(producer, trial, 7, 0)
+    await until_red(consumer)
+    await send(producer, trial, 7, 1)
+    await until_tried(consumer, TRIES + 1)
+    meanwhile = await places(trial)
+    await send(producer, trial, 2, 1)
+    parked = await trial.records(f"{trial.name}.parked", 3)
+
+    assert [b"7"] == meanwhile
+    assert [b"1", b"7", b"7"] == sorted(record.value for record in parked)
+    trial.stopping.set()
+    await task
+
+
 async def test_nobody_overtakes_a_waiting_record_and_other_partitions_go_on(
     trial: Trial, producer: AIOKafkaProducer
 ) -> None:
