@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".test-run/mutants"
 AT_ONCE = 2
 LONGEST_TEST = 240
-"""Seconds; a mutant that hangs its test is noticed as well."""
+"""Seconds; a mutant that hangs its test is noticed as well, but plant none that is meant to: it may eat the memory."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ PATCHES = sorted(Path(__file__).parent.glob("*.patch"))
 
 @pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
 def test_a_patch_applies_and_names_a_test(path: Path) -> None:
-    file, _, function = read(path).test.partition("::")
+    file, _, function = read(path).test.partition("[")[0].partition("::")
     applied = subprocess.run(
         ["patch", "-p1", "-s", "-f", "--dry-run", "-i", path], cwd=ROOT, capture_output=True, check=False
     )
