@@ -105,10 +105,9 @@ class Batch:
 
     async def _settle(self, readings: Sequence[Reading]) -> None:
         async with self.fence.transaction(readings) as (connection, fresh):
-            asides = await self._carry_out(connection, fresh)
-            for aside in asides:
-                async with asyncio.timeout(PARKING_SECONDS):
-                    await self._parking.park(aside)
+            if asides := await self._carry_out(connection, fresh):
+                async with asyncio.timeout(PARKING_SECONDS):  # all at once: one by one, a batch would outlast it
+                    await asyncio.gather(*map(self._parking.park, asides))
                 faults.reach("parked.sent")
         set_aside = {id(aside.record) for aside in asides}
         worked = [reading.record for reading in fresh if id(reading.record) not in set_aside]

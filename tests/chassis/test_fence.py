@@ -134,6 +134,22 @@ async def test_a_record_is_parked_before_its_position_moves_and_once_more_after_
     assert ({7: 1, 8: 1}, {0: 2}) == (await trial.rows(), await positions(trial))
 
 
+async def test_what_a_batch_parks_is_sent_at_once_and_not_one_waiting_for_the_other(trial: Trial) -> None:
+    all_sent = asyncio.Barrier(500)
+    unreadable = [Record(trial.name, 0, offset, b"1", headers=[]) for offset in range(500)]
+
+    class Slow(Parked):
+        async def park(self, aside: Aside) -> None:
+            await all_sent.wait()
+            await super().park(aside)
+
+    owner = Owner(trial, Slow())
+    await owner.settle(*unreadable)
+
+    assert list(range(500)) == sorted(aside.record.offset for aside in owner.parked.asides)
+    assert {0: 500} == await positions(trial)
+
+
 async def test_a_frame_that_is_parked_by_its_place_moves_the_position_and_never_back(trial: Trial) -> None:
     owner = Owner(trial)
     await owner.settle(*records(trial, 0, [1]))
