@@ -61,8 +61,12 @@ SERVERS = Servers()
 
 
 def pytest_configure_node(node: Any) -> None:
-    """With several processes the controller starts the servers, before it knows which tests will run."""
-    node.workerinput["addresses"] = SERVERS.addresses(node.gateway.id)
+    """With several processes the controller starts the servers, before it knows which tests will run.
+
+    Journeys alone need none: each process of theirs starts a system of its own.
+    """
+    if not all("journeys" in argument for argument in node.config.args):
+        node.workerinput["addresses"] = SERVERS.addresses(node.gateway.id)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

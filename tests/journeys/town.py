@@ -234,6 +234,24 @@ class Record:
         return told | {"kind": self.headers["ce_type"].decode(), "id": self.headers["ce_id"].decode()}
 
 
+async def _some(consumer: AIOKafkaConsumer) -> dict[Any, list[Any]]:
+    """The next records. A frame that the client cannot decode is passed over, and nothing else with it."""
+    places = {p: await consumer.position(p) for p in consumer.assignment()}
+    try:
+        found: dict[Any, list[Any]] = await consumer.getmany(timeout_ms=200)
+        return found
+    except UnicodeDecodeError:
+        found = {}
+    for partition, offset in places.items():
+        consumer.seek(partition, offset)
+    for partition in places:
+        try:
+            found |= await consumer.getmany(partition, timeout_ms=200, max_records=1)
+        except UnicodeDecodeError:
+            consumer.seek(partition, await consumer.position(partition) + 1)
+    return found
+
+
 async def _dump(kafka: str, topic: str) -> list[Record]:
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest")
     await consumer.start()
@@ -241,7 +259,7 @@ async def _dump(kafka: str, topic: str) -> list[Record]:
         ends = await consumer.end_offsets(consumer.assignment())
         found: list[Record] = []
         while [p for p, end in ends.items() if await consumer.position(p) < end]:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
+            for records in (await _some(consumer)).values():
                 found += [Record(r.partition, r.offset, r.key, r.value or b"", dict(r.headers)) for r in records]
     finally:
         await consumer.stop()
