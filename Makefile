@@ -41,10 +41,10 @@ fix: venv ## mend format and rules where that can be done by machine
 
 test: venv ## the whole suite on a real Kafka and a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/journeys
-	$(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1 tests/journeys
+	$(BIN)/python -m pytest -n 2 --dist load --maxschedchunk=1 tests/journeys
 
 journeys: venv ## only the black-box journeys
-	$(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1 tests/journeys
+	$(BIN)/python -m pytest -n 2 --dist load --maxschedchunk=1 tests/journeys
 
 faults: venv ## attack the running system for some minutes and check every promise
 	$(BIN)/python -m tests.faults

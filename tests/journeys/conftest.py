@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 def system() -> Iterator[System]:
     for left in (ROOT / ".test-run").glob("journeys-*"):
         if not Path(f"/proc/{left.name.partition('-')[2]}").exists():
-            shutil.rmtree(left)  # of an earlier run; its logs were there to be read until now
+            # Of an earlier run; its logs were there to be read until now. Another process may remove it as well.
+            shutil.rmtree(left, ignore_errors=True)
     folder = ROOT / f".test-run/journeys-{os.getpid()}"
     made = System(folder, own_ports=True)
     try:
