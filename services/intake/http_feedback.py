@@ -138,7 +138,7 @@ async def _told(feedback: Feedback, desk: Desk) -> dict[str, Any]:
 
 def _refused(why: Refused, desk: Desk) -> Problem:
     if why == "not_closed":
-        return Problem(409, why, "The report has no result: not yet, or no longer.")
+        return Problem(409, why, "Only what is closed can be disputed, and only what has its result can be rated.")
     if why == "report_closed":
         return Problem(409, why, "The report has its result. Dispute it if it is not done, or send a new report.")
     if why == "too_many_additions":

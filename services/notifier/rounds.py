@@ -84,7 +84,7 @@ class Rounds:
                 claimed = await ledger_attempts.claim(connection, self._rooms(), uuid4(), at)
             faults.reach("notifier.claimed")
         except DATABASE_ERRORS as why:
-            log.warning("round.failed", why=f"{type(why).__name__}: {why}"[:200])
+            log.warning("round.failed", round="callbacks", why=f"{type(why).__name__}: {why}"[:200])
             await asyncio.sleep(AWAY_SECONDS)
             return []
         self._busy.update(c.lane for c in claimed)

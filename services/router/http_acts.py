@@ -45,6 +45,10 @@ _DETAILS = {
     "linked_to_not_open": "The other case does not exist or has ended: link to an open one.",
     "reason_unknown": "This code is not one for this act. GET /v1/reasons lists the codes.",
     "older_generation": "The case has been dispatched again since. Read it and decide anew.",
+    "generation_unknown": "The case has not been dispatched so often yet.",
+    "not_yours": "The case is not with your platform now.",
+    "no_candidate_left": "The rules name no other platform. Name a `platform` or an `owner`.",
+    "no_such_request": "No request of this kind is waiting for an answer.",
     "decision_is_final": "The centre has decided that the case is yours.",
     "overdue": "The deadline is over: more time is not given any more.",
     "extended_enough": "The case has been extended as often as it may be.",
@@ -164,5 +168,5 @@ def _problem(reason: str, outcome: Outcome) -> Problem:
             412, reason, "The case has changed since you saw it. Read it and decide anew.", field="If-Match", extra=now
         )
     field = "generation" if reason in ("older_generation", "generation_unknown") else None
-    fallback = f"This is not allowed while the case is as it is now: {outcome.case.state}."
+    fallback = f"This is not allowed as the case is now: {outcome.case.state}."
     return Problem(409, reason, _DETAILS.get(reason, fallback), field=field, extra=now)

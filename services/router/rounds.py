@@ -20,7 +20,7 @@ async def ring_due_timers(door: Door, stopping: asyncio.Event) -> None:
         try:
             rung = await make_round(door)
         except DATABASE_ERRORS as why:
-            log.warning("round.failed", why=f"{type(why).__name__}: {why}"[:200])
+            log.warning("round.failed", round="timers", why=f"{type(why).__name__}: {why}"[:200])
             rung = 0
         if not rung:
             try:

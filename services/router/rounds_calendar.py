@@ -25,7 +25,7 @@ async def follow_calendar(door: Door, stopping: asyncio.Event) -> None:
             followed = followed or await reschedule_all(door)
             PROVISIONAL.set(await ledger_calendar.provisional(door.database))
         except DATABASE_ERRORS as why:
-            log.warning("round.failed", why=f"{type(why).__name__}: {why}"[:200])
+            log.warning("round.failed", round="calendar", why=f"{type(why).__name__}: {why}"[:200])
         try:
             await asyncio.wait_for(stopping.wait(), ROUND_SECONDS)
         except TimeoutError:
