@@ -23,7 +23,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class _Unfit:
-    """Stands in the parsed value where something is that JSON allows and we do not."""
+    """Marks, in the parsed value, the place of something that JSON allows and we do not."""
 
     reason: str
     detail: str

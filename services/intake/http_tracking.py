@@ -89,7 +89,7 @@ def model_behind() -> Problem:
 
 
 def uuid_of(text: str) -> UUID:
-    """The id in a path; what is none names no report, like any other that is not there."""
+    """The report id in a path. The answer is 404 `report_unknown` if it is not a UUID."""
     try:
         return UUID(text)
     except ValueError as why:

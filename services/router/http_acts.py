@@ -86,7 +86,7 @@ def seen_of(request: Request, generation: int | None) -> int | None:
 
 
 def case_id_from(text: str) -> UUID:
-    """The id in a path; what is none is a case that does not exist."""
+    """The case id in a path. The answer is 404 `unknown_case` if it is not a UUID."""
     try:
         return UUID(text)
     except ValueError as why:
