@@ -36,6 +36,7 @@ from services.router.act import Door
 from services.router.city import read_city
 from services.router.rounds import ring_due_timers
 from services.router.rounds_calendar import follow_calendar
+from services.router.rounds_overdue import Overdue
 from services.router.settings import RouterSettings
 from services.router.waking import Waking
 
@@ -87,8 +88,8 @@ async def run(settings: RouterSettings) -> None:
     health.add("postgres", door.database.check)
     health.add("reports", consumer.check)
     unread = Unread(settings.kafka_bootstrap, [(consumer.topic, consumer.group)])
-    holders = Holders(door.database, "router")
-    app = application(door, broker, health, (unread, holders, OutboxAge(door.database, "router")))
+    holders, outbox_age = Holders(door.database, "router"), OutboxAge(door.database, "router")
+    app = application(door, broker, health, (unread, holders, outbox_age, Overdue(door.database, door.now)))
     connected = partial(keep_connected, broker, consumers=[consumer])
     rounds = (partial(ring_due_timers, door), partial(follow_calendar, door), holders.watch)
     parts = (connected, *rounds, relay.run, door.waking.end, unread.close_at)

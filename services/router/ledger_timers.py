@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from chassis.postgres.pool import Connection
+from chassis.postgres.pool import Connection, Database
 from schemas.cases import Stage
 from services.router.commands import TimerStep
 from services.router.timers import Timer
@@ -34,3 +34,9 @@ async def claim(connection: Connection, at: datetime) -> list[tuple[UUID, Timer]
         (row["case_id"], Timer(row["generation"], cast(Stage, row["stage"]), cast(TimerStep, row["step"]), row["at"]))
         for row in due
     ]
+
+
+async def oldest(database: Database) -> datetime | None:
+    """When the first of all timers is due. Raises `Unavailable`."""
+    row = await database.fetchrow("select min(at) as at from router.timers")
+    return row["at"] if row else None

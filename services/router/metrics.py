@@ -6,5 +6,8 @@ PROVISIONAL = Gauge("router_provisional_deadlines", "Open cases whose deadline l
 TIMER_LATE = Histogram(
     "router_timer_late_seconds", "From a timer's instant to its effect", buckets=(0.5, 1, 2, 5, 30, 300, 3600)
 )
+TIMER_OVERDUE = Gauge(
+    "router_timer_overdue_seconds", "How late the oldest timer is that has not taken effect, measured now", ["schema"]
+)
 EVENTS = Counter("router_events", "Events of committed transactions, by kind", ["event"])
 REFUSALS = Counter("router_refusals", "Commands refused in committed transactions, by reason", ["command", "reason"])

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from prometheus_client import REGISTRY
+
 from schemas.ids import case_id_of
 from services.router import ledger_reads
 from services.router.act import Ask, Door, act
 from services.router.commands import Return
 from services.router.rounds import make_round
+from services.router.rounds_overdue import Overdue
 from tests.router.conftest import hour, report
 from tests.router.desk import (
     BLOCKED_DRAIN,
@@ -108,6 +111,31 @@ async def test_steps_that_came_due_while_nobody_was_there_fire_once_in_their_ord
     assert [STEPS, STEPS] == [[step for of, step in fired if of == stage] for stage in ("accept", "handle")]
     lines = await ledger_reads.history(door.database, CASE)
     assert list(range(1, len(lines) + 1)) == [line["seq"] for line in lines]
+
+
+async def test_how_late_the_clock_is_shows_while_no_round_is_made_and_ends_with_a_round(door: Door) -> None:
+    overdue = Overdue(door.database, door.now)
+    await reported(door, 1)
+    early = await measured(overdue)
+    later(door, days=1)
+    late = await measured(overdue)
+    await all_rounds(door)
+    after = await measured(overdue)
+    overdue.lose()
+
+    assert (0, True, 0) == (early, late > 3600, after)
+    assert shown_of_timers() is None
+
+
+def shown_of_timers() -> float | None:
+    return REGISTRY.get_sample_value("router_timer_overdue_seconds", {"schema": "router"})
+
+
+async def measured(overdue: Overdue) -> float:
+    await overdue.measure()
+    shown = shown_of_timers()
+    assert shown is not None
+    return shown
 
 
 async def test_a_clock_that_was_set_back_fires_nothing_a_second_time(door: Door) -> None:
