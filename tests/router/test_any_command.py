@@ -564,7 +564,7 @@ def chooser(data: st.DataObject) -> Choose[Any]:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_an_outage_of_any_length_changes_nothing_that_an_act_finds(seed: int) -> None:
     """The same acts at the same hours, with a clock that stands still in between and with one that never stopped."""
     chance = random.Random(seed)
@@ -611,7 +611,7 @@ def clockwork(life: Life) -> Any:
 
 
 TestAnyCommandAtAnyHour = AnyCommandAtAnyHour.TestCase
-TestAnyCommandAtAnyHour.settings = settings(max_examples=150, stateful_step_count=60)
+TestAnyCommandAtAnyHour.settings = settings(max_examples=100, stateful_step_count=60)
 
 
 def a_random_life(seed: int, steps: int) -> World:
