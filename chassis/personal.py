@@ -8,7 +8,9 @@ from chassis.personal_numbers import Found, personal_numbers
 
 KINDS = ("id_number", "phone", "email")
 """What is blacked out; `mask` names what it found in this order."""
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}\s{0,2}@\s{0,2}([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4})", re.ASCII)
+_EMAIL = re.compile(
+    r"[A-Za-z0-9._%+-]{1,64}\s{0,2}@\s{0,2}([A-Za-z0-9-]{1,63}(?:[.。][A-Za-z0-9-]{1,63}){1,4})", re.ASCII
+)
 _NUMERAL = re.compile("[〇零○幺两一二三四五六七八九壹贰叁肆伍陆柒捌玖貳參陸]")
 _DIGIT = re.compile("[\\d\u00b2\u00b3\u00b9\u2070-\u2089\u2460-\u24ff\u2776-\u2793\U0001f100-\U0001f10c]")
 _FEWEST = 8

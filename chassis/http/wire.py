@@ -78,9 +78,9 @@ class Connection(HttpToolsProtocol):
         self._counted = 0
         if len(self.pipeline) >= self.limits.pipelined:
             self._stop(refusals.TOO_MANY_PIPELINED)
-        if self.parser.should_upgrade() and {b"content-length", b"transfer-encoding"} & {
-            name for name, _ in self.headers
-        }:
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self.limits.head_bytes:
+            self._stop(refusals.head_too_large(self.limits))
+        if self.parser.should_upgrade() and any(name in _BODY for name, _ in self.headers):
             self._stop(refusals.UPGRADE_WITH_BODY)
         super().on_headers_complete()
         self.in_head = False

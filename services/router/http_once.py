@@ -71,7 +71,8 @@ async def many(door: Door, request: Request, kind: str, model: type[Many[I]], it
     key, path = key_of(request), request.url.path
     said = await read_said(request)
     items = said.get("items") if isinstance(said, dict) else None
-    whole = Keyed(key, digests_of(door.receipt_key, path, items, "", ()))
+    alone = isinstance(said, dict) and set(said) == {"items"}
+    whole = Keyed(key, digests_of(door.receipt_key, path, items if alone else said, "", ()))
     parts = items[: MOST_AT_ONCE + 1] if isinstance(items, list) else []
     keyed = [_keyed(door, path, key, part, item) for part in parts]
     try:

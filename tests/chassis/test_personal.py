@@ -62,6 +62,7 @@ PERSONAL = [
     ("li.lei＠example.com", "l****＠example.com", "email"),
     ("ｌｉ＠ｅｘａｍｐｌｅ．ｃｏｍ", "ｌ****＠ｅｘａｍｐｌｅ．ｃｏｍ", "email"),
     ("l\u200bi @ example.com", "l****＠example.com", "email"),
+    ("li@example。com", "l****＠example。com", "email"),
 ]
 NOT_PERSONAL = [
     "便道井盖缺失", "案件编号 1401062026112400001", "灯杆 140106202611240009",

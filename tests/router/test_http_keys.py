@@ -175,12 +175,13 @@ async def test_a_bulk_key_means_one_list_for_ever(door: Door, call: Caller) -> N
     before = await standing(door)
     again = await call.post(DRAINS, path, {"items": [one, two, none]}, "once")
     others = [await call.post(DRAINS, path, {"items": items}, "once") for items in lists]
+    more = await call.post(DRAINS, path, {"items": [one, two, none], "note": "不同"}, "once")
     single = await call.act(DRAINS, case_of(3), "accept", "once", generation=1)
     unknown = await call.post(DRAINS, path, {"items": [none]}, "unknown")
     free = await call.post(DRAINS, path, {"items": [three]}, "unknown")
 
     assert ([200, 200, 404], done.content) == ([item["status"] for item in done.json()["items"]], again.content)
-    assert [REUSED] * 6 == [refusal(answer) for answer in others]
+    assert [REUSED] * 7 == [refusal(answer) for answer in (*others, more)]
     assert REUSED == refusal(single)
     assert [404, 200] == [answer.json()["items"][0]["status"] for answer in (unknown, free)]
     assert len(before[0]) == len((await standing(door))[0])
