@@ -74,6 +74,10 @@ class ReportRated(Event):
     """As of `ReportReceived`."""
 
 
+MOST_ADDITIONS = 10
+"""To one report."""
+
+
 class ReportSupplemented(Event):
     """The reporter says or shows more about an open report. `findings` as of a report."""
 

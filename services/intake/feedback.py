@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from chassis.personal import mask
 from chassis.plain_text import visible_length
 from schemas.ids import event_id_of, report_id_of
-from schemas.reports import ReportDisputed, ReportRated, ReportSupplemented
+from schemas.reports import MOST_ADDITIONS, ReportDisputed, ReportRated, ReportSupplemented
 from services.intake.claim import MOST_PHOTOS, Claim, Unfit, clean, faults_of, not_empty
 from services.intake.fingerprint import Fingerprint, digest_of_words
 from services.intake.receipt import cite_all
@@ -18,7 +18,6 @@ from services.intake.report import Terms
 from services.intake.screening import Words, screen
 
 SHORTEST_DISPUTE = 2
-MOST_ADDITIONS = 10
 ENDED = frozenset({"closed", "declined", "void"})
 """States with a reply, which can be rated; of these only a closed case was said to be done, and can be disputed."""
 Feedback = ReportDisputed | ReportRated | ReportSupplemented

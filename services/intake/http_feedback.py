@@ -12,10 +12,10 @@ from chassis.http.bodies import read_json
 from chassis.http.problems import Problem
 from chassis.logs import log
 from schemas.ids import case_id_of
+from schemas.reports import MOST_ADDITIONS
 from services.intake.claim import Unfit
 from services.intake.feedback import (
     KIND_OF,
-    MOST_ADDITIONS,
     Addition,
     Dispute,
     Feedback,

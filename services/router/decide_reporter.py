@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import assert_never
 
 from schemas import cases as ev
+from schemas.reports import MOST_ADDITIONS
 from services.router.case import Case, Events
 from services.router.city import City
 from services.router.commands import Dispute, Join, Rate, Refusal, ReporterAct, Supplement
@@ -14,21 +15,31 @@ from services.router.same_problem import distance_m
 
 def reporter_asks(case: Case, command: ReporterAct, at: datetime, city: City) -> Events | Refusal:
     """Refusals: already_joined, another_problem, unknown_case (of a report that is not in the case), dispute_too_late,
-    dispute_waiting."""
+    dispute_waiting, too_many_additions."""
     if isinstance(command, Join):
         return _joined(case, command, at, city)
     if command.report_id not in case.reports:
         return Refusal("unknown_case")
     given = numbered(case, command.by, at)
     match command:
-        case Supplement(report_id=report_id, text=text, media=media, screened=screened):
-            more = {"report_id": report_id, "text": text, "media": media, "screened": screened}
-            return (ev.CaseSupplemented(**given, **more, findings=_late(case, "supplemented_after_handling")),)
+        case Supplement():
+            return _supplemented(case, command, at)
         case Rate(report_id=report_id, stars=stars, text=text):
             return (ev.CaseRated(**given, report_id=report_id, stars=stars, text=text),)
         case Dispute():
             return _disputed(case, command, at, city)
     assert_never(command)
+
+
+def _supplemented(case: Case, command: Supplement, at: datetime) -> Events | Refusal:
+    """Intake asks how many there are as well, but of what it has read so far; sent quickly, more get past it."""
+    if sum(one.report_id == command.report_id for one in case.additions) >= MOST_ADDITIONS:
+        return Refusal("too_many_additions")
+    supplemented = ev.CaseSupplemented(
+        **numbered(case, command.by, at), report_id=command.report_id, text=command.text, media=command.media,
+        screened=command.screened, findings=_late(case, "supplemented_after_handling"),
+    )  # fmt: skip
+    return (supplemented,)
 
 
 def _joined(case: Case, command: Join, at: datetime, city: City) -> Events | Refusal:

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from chassis.receipts import sign
 from schemas.ids import event_id_of, report_id_of
-from schemas.reports import Finding, Photo, ReportDisputed, ReportRated, ReportSupplemented
+from schemas.reports import MOST_ADDITIONS, Finding, Photo, ReportDisputed, ReportRated, ReportSupplemented
 from services.intake.city import read_city
 from services.intake.claim import MOST_PHOTOS, Unfit
 from services.intake.feedback import (
-    MOST_ADDITIONS,
     Addition,
     Dispute,
     Feedback,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.ids import case_id_of
-from schemas.reports import Finding, ReportSupplemented
+from schemas.reports import MOST_ADDITIONS, Finding, ReportSupplemented
 from services.router import ledger, ledger_reports
 from services.router.act import Ask, Door, act
 from services.router.commands import Join
@@ -69,6 +69,16 @@ async def test_read_twice_it_is_said_once(door: Door, call: Caller) -> None:
     await taken(door, addition(door, 1, "又更大了"), seq=1)
 
     assert ["洞口更大了", "又更大了"] == texts((await call.case(CASE))["additions"])
+
+
+async def test_one_report_takes_no_more_than_its_number_however_quickly_they_come(door: Door, call: Caller) -> None:
+    await reported(door, 1)
+    await reported(door, 2, place=beside(1))
+    for n in range(MOST_ADDITIONS + 2):
+        await taken(door, addition(door, 1, f"第{n}句"), seq=n)
+    await taken(door, addition(door, 2, "另一人"))
+
+    assert [*(f"第{n}句" for n in range(MOST_ADDITIONS)), "另一人"] == texts((await call.case(CASE))["additions"])
 
 
 async def test_with_its_report_in_one_batch_it_comes_after_it(door: Door, call: Caller) -> None:
