@@ -20,7 +20,7 @@ from services.router.answer import answer_to as answer_to
 from services.router.answer import answered
 from services.router.case_number import case_number
 from services.router.city import City
-from services.router.commands import ClockAct, Handle, Join, Open, Refusal, name_of
+from services.router.commands import ClockAct, Handle, Join, Open, Refusal
 from services.router.commands_of_centre import File
 from services.router.evolve import evolve
 from services.router.opening import number_district
@@ -89,7 +89,7 @@ def _decided(draft: ledger.Draft, ask: Ask, at: datetime, door: Door) -> Outcome
 def _remember(draft: ledger.Draft, ask: Ask, refusal: Refusal, at: datetime) -> None:
     if isinstance(ask.command, ClockAct):
         return  # it came too late for a case that has moved on, or there was nothing to move
-    name = name_of(ask.command)
+    name = type(ask.command).__name__.lower()
     if refusal.reason == "unknown_case" or isinstance(ask.command, Join):
         return
     if refusal.reason == "older_generation":

@@ -10,7 +10,7 @@ from chassis.logs import log
 from schemas.cases import CaseDispatched, CaseEscalated, CaseResumed
 from services.router.answer import Outcome
 from services.router.case import CaseEvent
-from services.router.commands import ClockAct, Refusal, name_of
+from services.router.commands import ClockAct, Refusal
 from services.router.metrics import EVENTS, REFUSALS, TIMER_LATE
 from services.router.waking import Waking
 
@@ -46,7 +46,7 @@ def _announce_refusal(outcome: Outcome, refusal: Refusal) -> None:
     """A timer that came too late for a case that has moved on is not worth a line."""
     if isinstance(outcome.ask.command, ClockAct):
         return
-    name = name_of(outcome.ask.command)
+    name = type(outcome.ask.command).__name__.lower()
     REFUSALS.labels(name, refusal.reason).inc()
     log.info("act.refused", case_id=str(outcome.ask.case_id), command=name, reason=refusal.reason)
 

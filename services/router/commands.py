@@ -3,7 +3,6 @@
 The centre's commands are in `commands_of_centre.py`; `Command` is all of them.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -13,7 +12,6 @@ from schemas.cases import Actor, Stage, Step
 from schemas.events import Place
 from services.router.commands_of_centre import CentreAct
 
-_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 TimerStep = Step | Literal["resume"]
 """A step of a stage's clock, or the end of a suspension."""
 
@@ -174,8 +172,3 @@ class Refusal:
     """The answer no, with a stable reason; nothing changed."""
 
     reason: str
-
-
-def name_of(command: Command) -> str:
-    """A command's name in logs, metrics and history, as its path has it: `force_close`."""
-    return _CAPITAL.sub("_", type(command).__name__).lower()

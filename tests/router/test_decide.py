@@ -8,8 +8,8 @@ import pytest
 
 from services.router.case import Case, State
 from services.router.city import City, Filing
-from services.router.commands import Accept, Command, Dispute, Join, Open, PlatformAct, Rate, name_of
-from services.router.commands_of_centre import Decline, File, ForceClose
+from services.router.commands import Accept, Command, Dispute, Join, Open, PlatformAct, Rate
+from services.router.commands_of_centre import Decline, File
 from services.router.decide import decide
 from services.router.ledger import CASES
 from services.router.opening import number_district
@@ -211,11 +211,3 @@ def test_the_centre_takes_a_number_only_where_it_files(
 def asked_of(case: Case, command: Command) -> Sequence[Any]:
     answer = decide(case, command, TUESDAY_1000, CITY)
     return answer if isinstance(answer, tuple) else ()
-
-
-@pytest.mark.parametrize(
-    ("command", "name"),
-    [(ForceClose("centre:one", "gone", ""), "force_close"), (Accept("platform:P001", "P001", 1), "accept")],
-)
-def test_a_command_is_named_as_its_path_has_it(command: Command, name: str) -> None:
-    assert name == name_of(command)
