@@ -7,7 +7,7 @@ from uuid import UUID
 from services.router.case import Case, Events
 from services.router.city import City
 from services.router.commands import ClockAct, Command, Refusal
-from services.router.decide import decide, may_know
+from services.router.decide import decide, is_with_another, may_know
 from services.router.decide_clock import due_steps
 from services.router.evolve import evolve
 
@@ -44,7 +44,7 @@ def answered(case: Case | None, ask: Ask, at: datetime, city: City) -> Outcome:
 
     What was due takes effect even if the command is refused. The command is refused as changed_meanwhile if `ask`
     speaks of a case that had gone on before; that the clock goes on at the same moment does not count. Who may not
-    know the case moves nothing and learns nothing.
+    know the case moves nothing and learns nothing; whoever had it before learns no more than that.
     """
     if case is None:
         answer = decide(case, ask.command, at, city)
@@ -52,8 +52,8 @@ def answered(case: Case | None, ask: Ask, at: datetime, city: City) -> Outcome:
     if not may_know(case, ask.command):
         return Outcome(ask, case, Refusal("unknown_case"))
     due = () if isinstance(ask.command, ClockAct) else due_steps(case, at, city)
-    later = _after(case, due)
-    if ask.seq is not None and ask.seq != case.seq:
+    later = _after(case, due) or case
+    if ask.seq is not None and ask.seq != case.seq and not is_with_another(later, ask.command):
         return Outcome(ask, later, Refusal("changed_meanwhile"), due)
     answer = decide(later, ask.command, at, city)
     return Outcome(ask, later if isinstance(answer, Refusal) else _after(later, answer), answer, due)

@@ -36,6 +36,11 @@ def may_know(case: Case, command: Command) -> bool:
     return not isinstance(command, PlatformAct) or command.platform in case.held_by
 
 
+def is_with_another(case: Case, command: Command) -> bool:
+    """Whether a platform asks while another one has the case: it may not learn how the case is now."""
+    return isinstance(command, PlatformAct) and case.platform is not None and command.platform != case.platform.code
+
+
 def _barred(case: Case, command: Asked) -> Refusal | None:
     by_platform = isinstance(command, PlatformAct)
     if not may_know(case, command):
@@ -43,7 +48,7 @@ def _barred(case: Case, command: Asked) -> Refusal | None:
     generation = getattr(command, "generation", None)
     if generation is not None and generation != case.generation:
         return Refusal("older_generation" if generation < case.generation else "generation_unknown")
-    if isinstance(command, PlatformAct) and case.platform is not None and command.platform != case.platform.code:
+    if is_with_another(case, command):
         return Refusal("not_yours")
     if type(command) not in ALLOWED[case.state]:
         return Refusal(f"not_while_{case.state}")

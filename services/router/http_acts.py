@@ -19,6 +19,7 @@ from services.router import ledger
 from services.router.act import Ask, Door, Outcome, act
 from services.router.case_answer import case_answer
 from services.router.commands import PlatformAct, Refusal
+from services.router.decide import is_with_another
 from services.router.http_keys import Keyed, answered_before, keeping, key_reused
 from services.router.ledger_answers import Told
 
@@ -160,6 +161,8 @@ def _problem(reason: str, outcome: Outcome) -> Problem:
     if reason == "unknown_case" or outcome.case is None:
         return unknown_case()
     now: dict[str, Any] = {"state": outcome.case.state, "generation": outcome.case.generation, "seq": outcome.case.seq}
+    if is_with_another(outcome.case, outcome.ask.command):
+        del now["state"], now["seq"]
     if reason in FIELDS:
         detail = _DETAILS.get(reason, "This field is missing or does not fit the case.")
         return Problem(422, reason, detail, field=FIELDS[reason], extra=now)

@@ -238,6 +238,20 @@ async def test_a_foreign_case_is_answered_like_an_unknown_one_whatever_is_said_t
     assert (before, lines) == (await standing(door), await history(door, CASE))
 
 
+async def test_a_platform_that_had_a_case_does_not_learn_how_it_is_now(door: Door, call: Caller) -> None:
+    await reported(door, 50)
+    await brought_to(door, call, "bounced")
+    answers = [
+        await call.act(DRAINS, CASE, act, seen=etag, **spoken(act, generation))
+        for act in PLATFORMS
+        for etag, generation in (('"999"', 1), ('"999"', 2), (None, 2))
+    ]
+
+    assert ["older_generation", "not_yours", "not_yours"] * len(PLATFORMS) == [a.json()["reason"] for a in answers]
+    assert {409} == {answer.status_code for answer in answers}
+    assert not [answer.text for answer in answers if {"state", "seq"} & answer.json().keys()]
+
+
 async def test_a_foreign_case_takes_the_same_statements_as_an_unknown_one_and_waits_for_nobody(
     door: Door, clients_path: Path, service_url: Callable[[str], str]
 ) -> None:
