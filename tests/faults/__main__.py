@@ -7,6 +7,7 @@ unlinks, voids and ends cases. Exit status 0: nothing is lost, doubled, misled o
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import sys
@@ -175,6 +176,7 @@ def main() -> int:
         sys.stdout.write(f"Windows that the code names and the sweep does not, or the reverse: {sorted(wrong)}\n")
         return 1
     forget_own()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # of a broker that we kill
     folder = ROOT / ".test-run/faults"
     shutil.rmtree(folder, ignore_errors=True)
     system = System(folder, own_ports=True)

@@ -278,8 +278,8 @@ async def _publish(town: Town, topic: str, value: bytes) -> None:
 @asynccontextmanager
 async def _producer(kafka: str) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(bootstrap_servers=kafka, request_timeout_ms=3000)
-    await producer.start()
     try:
+        await producer.start()
         yield producer
     finally:
         await producer.stop()
