@@ -115,11 +115,15 @@ _FORM: list[Any] = [
 ]
 
 
+_PROCESSORS: list[Any] = [_without_repeats, *_FORM]
+"""One list for the process: loggers keep the one that they were first used with."""
+
+
 def configure(service: str, level: str = "INFO", out: BinaryIO | None = None) -> None:
     """Makes every line of this process JSON, the libraries' included, with its `service`. `out`: standard output."""
     _LINES.service, _LINES.out, _LINES.repeats = service, out or sys.stdout.buffer, Repeats(_write)
     structlog.configure(
-        processors=[_without_repeats, *_FORM],
+        processors=_PROCESSORS,
         logger_factory=lambda *_: _LINES,
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         cache_logger_on_first_use=True,

@@ -42,10 +42,10 @@ def told(lines: Lines) -> list[tuple[str, str]]:
 def counted() -> Counter[str]:
     """Events and refusals counted since the process began."""
     names = ("router_events_total", "router_refusals_total")
-    return Counter({
-        sample.labels.get("event") or sample.labels["reason"]: int(sample.value)
-        for metric in REGISTRY.collect() for sample in metric.samples if sample.name in names
-    })  # fmt: skip
+    found: Counter[str] = Counter()
+    for sample in (sample for metric in REGISTRY.collect() for sample in metric.samples if sample.name in names):
+        found[sample.labels.get("event") or sample.labels["reason"]] += int(sample.value)
+    return found
 
 
 async def woken(door: Door, platform: str, work: Awaitable[Any]) -> bool:
