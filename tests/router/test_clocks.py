@@ -222,7 +222,7 @@ def test_no_hour_of_any_year_breaks_a_clock_or_makes_it_run_backwards(
     assert start < deadline <= CITY.calendar.deadline(start, Clock(kind, amount + 1))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(starts=st.lists(any_instant, min_size=2, max_size=6), clock=any_clock)
 def test_an_answer_does_not_depend_on_what_was_asked_before(starts: list[datetime], clock: Clock) -> None:
     calendar = WorkingCalendar(CITY.calendar.periods, CITY.calendar.overrides)
