@@ -22,6 +22,8 @@ class Unavailable(Exception):
 
 DATABASE_ERRORS = (Unavailable, pg.PostgresError, OSError)
 """What a background part waits out, whoever caused it: it stays alive and tries again."""
+ENVIRONMENT_ERRORS = (Unavailable, OSError)
+"""What waiting cures, as the users of a `Database` see it: never the fault of a row."""
 
 
 def is_transient(why: BaseException) -> bool:

@@ -9,5 +9,8 @@ TIMER_LATE = Histogram(
 TIMER_OVERDUE = Gauge(
     "router_timer_overdue_seconds", "How late the oldest timer is that has not taken effect, measured now", ["schema"]
 )
+TIMERS_STUCK = Gauge(
+    "router_timers_stuck", "Cases whose due steps fail by themselves in this process and are tried again less often"
+)
 EVENTS = Counter("router_events", "Events of committed transactions, by kind", ["event"])
 REFUSALS = Counter("router_refusals", "Commands refused in committed transactions, by reason", ["command", "reason"])

@@ -1,13 +1,14 @@
 """What the router's tests share: the real city pack, a door to a real database, reports as records."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
+from structlog.testing import capture_logs
 
 from chassis.kafka.envelope import headers_of
 from chassis.keys import Keys, fingerprint
@@ -23,6 +24,7 @@ from tests.router.http import Caller, calling
 ROOT = Path(__file__).parent.parent.parent
 SHANGHAI = timezone(timedelta(hours=8))
 RECEIPT_KEY = bytes(range(32))
+Lines = list[MutableMapping[str, Any]]
 NAMES = UUID("6f3d1f4e-5b0c-5d8a-9c56-7a1e5e0f0cff")
 TUESDAY_1000 = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
 CITY = read_city(ROOT / "cities/taiyuan")
@@ -114,3 +116,10 @@ async def call(door: Door) -> AsyncIterator[Caller]:
     """Whoever has a key, calling the router of `door` in process."""
     async with calling(door) as caller:
         yield caller
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What is logged, before it is written."""
+    with capture_logs() as found:
+        yield found

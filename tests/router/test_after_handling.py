@@ -38,8 +38,7 @@ async def test_it_gives_the_checker_no_more_time(door: Door, call: Caller) -> No
     await reported(door, 2, category=BLOCKED_DRAIN, place=beside(1))
 
     assert before == await door.database.fetch("select stage, step, at from router.timers")
-    async with door.database.transaction() as connection:
-        assert [] == await ledger_timers.claim(connection, door.now())
+    assert [] == await ledger_timers.due(door.database, door.now())
 
 
 async def test_closing_is_not_suggested_of_a_handling_that_was_only_drawn(door: Door, call: Caller) -> None:

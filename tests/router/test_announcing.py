@@ -2,32 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 
 from services.router import ledger_calendar
 from services.router.act import Door
 from services.router.consumers import on_batch, read
 from services.router.rounds import make_round
 from services.router.rounds_calendar import reschedule_all
-from tests.router.conftest import record_of, report
+from tests.router.conftest import Lines, record_of, report
 from tests.router.desk import BLOCKED_DRAIN, beside, brought_to, case_of, later, reported
 from tests.router.http import CENTRE, DRAINS, Caller
 
-Lines = list[MutableMapping[str, Any]]
 OPENING = ["case.opened", "case.filed", "case.dispatched"]
-
-
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    with capture_logs() as found:
-        yield found
 
 
 def told(lines: Lines) -> list[tuple[str, str]]:
