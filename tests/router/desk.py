@@ -59,15 +59,15 @@ def rated(door: Door, number: int, stars: int) -> ReportRated:
 
 def photo(
     door: Door, holder: str = "P016", content: str = "ab", age: timedelta = timedelta(0),
-    point: tuple[float, float] | None = None,
+    point: tuple[float, float] | None = None, likeness: int | None = None,
 ) -> str:  # fmt: skip
     """A receipt for a photo; `content`, two hex digits, makes its hash."""
-    return receipts.sign(door.receipt_key, holder, content * 32, door.now() - age, point)
+    return receipts.sign(door.receipt_key, holder, content * 32, door.now() - age, point, likeness)
 
 
-def photographed(door: Door, content: str = "ab") -> tuple[Photo, ...]:
+def photographed(door: Door, content: str = "ab", likeness: int | None = None) -> tuple[Photo, ...]:
     """The media of a report with one photo."""
-    return (Photo(media_id=photo(door, "app-one", content), sha256=content * 32),)
+    return (Photo(media_id=photo(door, "app-one", content, likeness=likeness), sha256=content * 32),)
 
 
 async def brought_to(door: Door, call: Caller, state: str, number: int = 1) -> str:

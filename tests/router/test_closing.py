@@ -70,10 +70,14 @@ def like(content: str, likeness: int, point: tuple[float, float] | None = None) 
     return receipts.sign(b"k" * 32, "P016", content * 32, TUESDAY_1000, point, likeness)
 
 
-PICTURE = 0x0F0F_3C3C_A5A5_9669
-ALMOST, JUST_NOT = PICTURE ^ 0xFF, PICTURE ^ 0x1FF
-"""The same with as many bits changed as may be, and with one more."""
-LIKE_BEFORE = after(None, opening(media=(like("aa", PICTURE),)))
+PICTURE = 0x7CC3_5938_C649_31CA
+TURNED = 0xB6ED_6DB2_4A88_B666
+WAYS = {"upright": PICTURE, "mirrored": 0xD669_F392_6CE3_9B60, "turned": TURNED, "upside down": 0x2969_0C92_93E3_6460}
+KEPT = 0x7CC3_5938_C649_31CF
+"""The hash of the same picture, as versions before 2026-12 made it."""
+ALMOST, JUST_NOT = 0x1FE, 0x3FE
+"""As many bits as may be changed, and one more."""
+LIKE_BEFORE, KEPT_BEFORE = (after(None, opening(media=(like("aa", of),))) for of in (PICTURE, KEPT))
 LIKE_AFTER = walk(
     dispatched(),
     [
@@ -93,13 +97,23 @@ FINDINGS: Sequence[tuple[str, Case, Handle, tuple[str, ...]]] = [
     ("the reporter's photo", SHOWN, shows("ef", "ab"), ("photo_from_before",)),
     ("the photo of who joined", SHOWN_BY_ANOTHER, shows("ac"), ("photo_from_before",)),
     ("the photo of who disputed it", REOPENED, shows("ad", generation=2), ("photo_from_before",)),
-    ("what looks like the reporter's photo", LIKE_BEFORE, showing(like("ef", ALMOST)), ("photo_from_before",)),
+    *(
+        (f"the reporter's photo, {way}, {changed.bit_count()} bits changed", LIKE_BEFORE,
+         showing(like("ef", seen ^ changed)), found)
+        for way, seen in WAYS.items()
+        for changed, found in ((0, ("photo_from_before",)), (ALMOST, ("photo_from_before",)), (JUST_NOT, ()))
+    ),
+    *(
+        (f"the photo that was hashed by an earlier version, {way}", KEPT_BEFORE, showing(like("ef", seen)),
+         ("photo_from_before",))
+        for way, seen in WAYS.items()
+    ),
+    ("twice hashed by an earlier version", KEPT_BEFORE, showing(like("ef", KEPT)), ("photo_from_before",)),
     ("and says where it was taken", LIKE_BEFORE, showing(like("ef", PICTURE, (LON, LAT))), ("photo_from_before",)),
-    ("what looks a little different", LIKE_BEFORE, showing(like("ef", JUST_NOT)), ()),
     ("a photo of before there were such hashes", LIKE_BEFORE, shows("ef"), ()),
     ("a report of before there were such hashes", SHOWN, showing(like("ef", PICTURE)), ()),
-    ("what looks like the first handling", LIKE_AFTER, showing(like("ef", ALMOST), 2), ("photo_reused",)),
-    ("what looks different from the first handling", LIKE_AFTER, showing(like("ef", JUST_NOT), 2), ()),
+    ("what looks like the first handling", LIKE_AFTER, showing(like("ef", TURNED ^ ALMOST), 2), ("photo_reused",)),
+    ("what looks different from the first handling", LIKE_AFTER, showing(like("ef", PICTURE ^ JUST_NOT), 2), ()),
     ("the photo of the first handling", HANDLED_ONCE, shows("cd", generation=2), ("photo_reused",)),
     ("a photo of another case", SHOWN, shows("ef", photos_elsewhere=("ef" * 32,)), ("photo_of_another_case",)),
     *(

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from PIL import Image
 
 from services.router.act import Door
+from tests.bench.likeness import likeness, scene
 from tests.router.conftest import report
 from tests.router.desk import (
     BLOCKED_DRAIN,
@@ -54,6 +56,23 @@ async def test_a_photo_that_a_citizen_sent_is_found_in_his_case_and_in_any_other
     assert ("handled", ["photo_from_before"]) == await handled(call, CASE, "已处理一", photo(door, content="aa"))
     assert ("handled", ["photo_from_before"]) == await handled(call, OTHER, "已处理二", photo(door, content="ab"))
     assert ("handled", ["photo_of_another_case"]) == await handled(call, THIRD, "已处理三", photo(door, content="aa"))
+
+
+@pytest.mark.parametrize(
+    ("way", "place", "found"),
+    [
+        (Image.Transpose.ROTATE_90, 1, ["photo_from_before"]),
+        (Image.Transpose.FLIP_LEFT_RIGHT, 1, ["photo_from_before"]),
+        (Image.Transpose.ROTATE_90, 2, []),
+    ],
+)
+async def test_a_citizens_photo_is_found_turned_and_mirrored(
+    door: Door, call: Caller, way: Image.Transpose, place: int, found: list[str]
+) -> None:
+    await reported(door, 1, media=photographed(door, "aa", likeness(scene(1, 1))))
+    sent_back = photo(door, content="bb", likeness=likeness(scene(place, place).transpose(way)))
+
+    assert ("handled" if found else "closed", found) == await handled(call, CASE, WORDS, sent_back)
 
 
 async def test_a_photo_that_another_handling_showed_is_found_however_long_ago(door: Door, call: Caller) -> None:
