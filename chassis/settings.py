@@ -7,6 +7,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+FOR_CLIENTS = ("URL",)
+"""`<PREFIX>_URL` is where a service's clients find it, as `.run/env` tells a shell; to the service it says nothing."""
+
 
 class Misset(SystemExit):
     """The environment is not fit to start with: the process ends with status 1 and names every variable at fault."""
@@ -34,7 +37,7 @@ S = TypeVar("S", bound=Settings)
 
 
 def read(model: type[S], prefix: str, environ: Mapping[str, str] = os.environ) -> S:
-    """The settings of `model` from the variables that begin with `<prefix>_`.
+    """The settings of `model` from the variables that begin with `<prefix>_`, but for those `FOR_CLIENTS`.
 
     `<NAME>_FILE` reads the value from a file, without its last line break. Raises `Misset` with one entry for
     each variable that is unknown, missing, given twice or unfit; values are never repeated in the text.
@@ -55,9 +58,9 @@ def _given(prefix: str, environ: Mapping[str, str]) -> tuple[dict[str, str], lis
     given: dict[str, str] = {}
     faults: list[str] = []
     for variable, value in environ.items():
-        if not variable.startswith(f"{prefix}_"):
-            continue
         name = variable.removeprefix(f"{prefix}_")
+        if name in (variable, *FOR_CLIENTS):
+            continue
         if name.endswith("_FILE"):
             name = name.removesuffix("_FILE")
             try:

@@ -23,10 +23,16 @@ _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on now."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return cast("int", probe.getsockname()[1])
+    """A TCP port of the loopback that nobody listens on, and that nobody else is given for the next minute.
+
+    A connection over it is opened and closed: until the kernel has forgotten it, a program gets this port only if it
+    asks for its number, as a server with SO_REUSEADDR may. So a server that takes seconds to start still finds it free.
+    """
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = cast("int", server.getsockname()[1])
+        with closing(socket.create_connection(("127.0.0.1", port))):
+            server.accept()[0].close()
+        return port
 
 
 def taken(port: int) -> bool:

@@ -105,7 +105,7 @@ async def test_a_session_that_is_ended_while_idle_is_made_anew(database: Databas
 
 
 async def test_an_exhausted_pool_is_unavailable_until_a_connection_comes_back(database_url: str) -> None:
-    database = Database(database_url, "pool-test", size=1, patience=0.1)
+    database = Database(database_url, "pool-test", size=1, patience=1.0)  # within which it must connect as well
     await database.open()
     async with database.connection():
         with pytest.raises(Unavailable, match="TimeoutError"):

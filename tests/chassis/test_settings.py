@@ -25,6 +25,10 @@ def test_what_is_given_is_read_and_cannot_be_changed() -> None:
         settings.port = 1  # type: ignore[misc]
 
 
+def test_where_clients_find_the_service_is_no_setting_of_it() -> None:
+    assert read(Settings, "X", FIT) == read(Settings, "X", {**FIT, "X_URL": "http://127.0.0.1:8102"})
+
+
 def test_a_secret_is_read_from_its_file_without_the_last_line_break(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgresql://secret\n")
     given = {k: v for k, v in FIT.items() if k != "X_DATABASE_URL"} | {"X_DATABASE_URL_FILE": str(tmp_path / "url")}

@@ -24,6 +24,8 @@ from tests.topics import whole_topic
 
 NOON = 1_780_000_000.0
 """The hour of the tests: seconds since 1970, later than every record they write."""
+FOR_EVER = {"retention.ms": "-1"}
+"""The records are of that hour, which may be long ago: the broker, which looks every few minutes, must keep them."""
 
 
 class Hour:
@@ -93,7 +95,7 @@ async def trial(kafka: str) -> AsyncIterator[Trial]:
     topic = f"unread_{uuid.uuid4().hex[:8]}"
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
-    await admin.create_topics([NewTopic(name, 3, 1) for name in (topic, f"{topic}.parked")])
+    await admin.create_topics([NewTopic(name, 3, 1, topic_configs=FOR_EVER) for name in (topic, f"{topic}.parked")])
     await admin.close()
     producer, hour = AIOKafkaProducer(bootstrap_servers=kafka), Hour()
     await producer.start()

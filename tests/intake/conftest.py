@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,8 @@ from nacl.public import PrivateKey
 
 from schemas.topics import TOPICS
 from stack.keys import issue_all
+from stack.processes import free_port
+from tests.alone import alone
 
 ROOT = Path(__file__).parents[2]
 WANTED = {
@@ -80,12 +81,6 @@ class Intake:
         return httpx.Client(base_url=self.url, headers=headers, timeout=20)
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 async def _begin_at_the_ends(kafka: str, database_url: str) -> None:
     """Says in an empty model that it has read what earlier modules have left on the topics.
 
@@ -108,7 +103,11 @@ async def _begin_at_the_ends(kafka: str, database_url: str) -> None:
 @pytest.fixture(scope="module")
 def intake(kafka: str, service_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
     """For one module alone: that of another would share its groups, and each would read half of the records."""
-    folder = tmp_path_factory.mktemp("intake")
+    with alone("intake"):
+        yield from _intake(kafka, service_url, tmp_path_factory.mktemp("intake"))
+
+
+def _intake(kafka: str, service_url: Callable[[str], str], folder: Path) -> Iterator[Intake]:
     keys = issue_all(folder / "clients.json", WANTED)
     private, port = PrivateKey.generate(), free_port()
     database_url = service_url("intake")

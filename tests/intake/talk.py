@@ -86,7 +86,7 @@ def case_of(report_id: uuid.UUID, *kinds: str, at: datetime = TUESDAY_1600) -> l
 LIFE = ("case.opened", "case.filed", "case.dispatched", "case.accepted", "case.handled", "case.closed")
 
 
-def until(answer: Any, wanted: Any, patience: float = 10) -> Any:
+def until(answer: Any, wanted: Any, patience: float = 40) -> Any:
     deadline = time.monotonic() + patience
     while (got := answer()) != wanted and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import random
 import signal
 import struct
 import zlib
@@ -13,13 +14,13 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from services.intake.darkroom import Darkroom, Developed
+from services.intake.darkroom import PATIENCE, Darkroom, Developed
 from services.intake.photo import Header, look_at
 from tests.standins.photos import photo
 
 CANARY = b"canary-4711"
 TURNED = 0x0112
-SECONDS = 10
+SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,15 @@ def workers() -> list[int]:
     return [pid for pid in children(os.getpid()) if b"darkroom_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-async def until_one_decodes(worker: int) -> int:
+async def in_hand(room: Darkroom, data: bytes, worker: int) -> tuple["asyncio.Task[Developed | None]", int]:
+    """A photo that is being developed, and the process that decodes it; sent again if it was done before we looked."""
     async with asyncio.timeout(SECONDS):
-        while not (busy := children(worker)):
-            await asyncio.sleep(0.002)
-    return busy[0]
+        while True:
+            working = asyncio.create_task(room.develop(data))
+            while not working.done():
+                if busy := children(worker):
+                    return working, busy[0]
+                await asyncio.sleep(0.002)
 
 
 async def developed(room: Darkroom, data: bytes) -> Developed:
@@ -184,11 +189,12 @@ EXIF_CUT_OFF = b"Exif\0\0" + b"II*\0\x08\0\0\0" + struct.pack("<H", 900) + b"\x0
 EXIF_IN_A_CIRCLE = b"Exif\0\0" + b"MM\0*\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x08\0\0\0\x08"
 MPF_OF_NONSENSE = b"MPF\0" + b"MM\0*\0\0\0\x08\0\x02\xb0\x01\0\x04\0\0\0\x01\0\0\0\x09\xb0\x02\0\x07\xff\xff\xff\xff"
 BROKEN_ICC = b"ICC_PROFILE\0\x01\x01" + b"not a profile" * 40
+NOISE = random.Random(7).randbytes(600)
 UNREADABLE = [
     pytest.param(with_segments(segment(0xE1, EXIF_CUT_OFF)), id="exif_directory_cut_off"),
     pytest.param(with_segments(segment(0xE1, EXIF_IN_A_CIRCLE)), id="exif_in_a_circle"),
     pytest.param(with_segments(segment(0xE1, b"Exif\0\0")), id="empty_exif"),
-    pytest.param(with_segments(segment(0xE1, b"Exif\0\0" + os.urandom(600))), id="exif_of_noise"),
+    pytest.param(with_segments(segment(0xE1, b"Exif\0\0" + NOISE)), id="exif_of_noise"),
     pytest.param(with_segments(segment(0xE2, MPF_OF_NONSENSE)), id="malformed_mpf"),
     pytest.param(with_segments(segment(0xE2, BROKEN_ICC)), id="broken_profile"),
     pytest.param(with_segments(segment(0xE2, b"ICC_PROFILE\0")), id="profile_cut_off"),
@@ -415,8 +421,8 @@ async def test_a_large_photo_is_kept_smaller_and_takes_no_more_memory_than_was_c
     assert isinstance(header, Header)
     await developed(darkroom, photo(2))
     (worker,) = workers()
-    developing = asyncio.create_task(darkroom.develop(sent))
-    peak = await peak_of(await until_one_decodes(worker), developing)
+    developing, child = await in_hand(darkroom, sent, worker)
+    peak = await peak_of(child, developing)
     answer = await developing
     assert answer is not None
     image = opened(answer.data).convert("L")
@@ -445,11 +451,13 @@ async def test_a_small_photo_of_one_app_does_not_wait_for_the_large_ones_of_anot
 
 
 async def test_a_process_that_answers_nothing_is_given_up_and_replaced() -> None:
-    room, others = Darkroom(patience=2.0), workers()
+    room, others = Darkroom(), workers()
     await developed(room, photo(2))
     (worker,) = set(workers()) - set(others)
     os.kill(worker, signal.SIGSTOP)
+    room._patience = 1.0  # no sooner: a process needs time to start
     given_up = await room.develop(photo(2))
+    room._patience = PATIENCE
 
     assert None is given_up
     assert await room.develop(photo(2)) is not None
@@ -460,8 +468,8 @@ async def test_a_process_that_answers_nothing_is_given_up_and_replaced() -> None
 async def test_a_child_that_dies_costs_its_own_photo(darkroom: Darkroom) -> None:
     await developed(darkroom, photo(2))
     (worker,) = workers()
-    lost = asyncio.create_task(darkroom.develop(large()))
-    os.kill(await until_one_decodes(worker), signal.SIGKILL)
+    lost, child = await in_hand(darkroom, large(), worker)
+    os.kill(child, signal.SIGKILL)
 
     assert None is await lost
     assert await darkroom.develop(photo(2)) is not None
@@ -481,11 +489,10 @@ async def test_the_process_may_be_killed_and_no_photo_is_lost(darkroom: Darkroom
 async def test_the_process_may_be_killed_while_it_has_a_photo_in_hand(darkroom: Darkroom) -> None:
     await developed(darkroom, photo(2))
     (worker,) = workers()
-    in_hand = asyncio.create_task(darkroom.develop(large()))
-    await until_one_decodes(worker)
+    kept, _ = await in_hand(darkroom, large(), worker)
     os.kill(worker, signal.SIGKILL)
 
-    assert await in_hand is not None
+    assert await kept is not None
     assert await darkroom.develop(photo(2)) is not None
 
 

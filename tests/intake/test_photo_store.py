@@ -19,7 +19,7 @@ from services.intake.photo_store import PhotoStore, StoreAway
 from tests.standins.photos import photo
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 15
+PATIENCE = 60
 PHOTO = photo(1)
 APP = b"appappap"
 Spoil = Callable[[Path], object]

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from chassis import receipts
 from schemas.ids import case_id_of, report_id_of
 from schemas.reports import ReportDisputed
+from stack.processes import free_port
 from tests.router.conftest import RECEIPT_KEY, ROOT, TUESDAY_1000, Record, record_of, report
 
 DRAINS = {"Authorization": "Bearer ssp_platform_P016"}
@@ -57,9 +57,7 @@ class Running:
 
 @pytest.fixture
 async def router(kafka: str, service_url: Callable[[str], str], clients_path: Path) -> AsyncIterator[Running]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     env = {
         **os.environ, "ROUTER_KAFKA_BOOTSTRAP": kafka, "ROUTER_DATABASE_URL": service_url("router"),
         "ROUTER_CLIENTS_PATH": str(clients_path), "ROUTER_CITY_PATH": str(ROOT / "cities/taiyuan"),

@@ -6,6 +6,7 @@ One system for the whole file, because a start is dear; its tests build upon eac
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,11 @@ from typing import TypeVar
 import httpx
 import pytest
 
+from chassis.settings import Misset, Settings
+from chassis.settings import read as read_settings
+from services.intake.settings import IntakeSettings
+from services.notifier.settings import NotifierSettings
+from services.router.settings import RouterSettings
 from stack.kafka_jars import jars
 from stack.postgres_programs import PACKAGE
 from stack.prepare import ROOT
@@ -30,6 +36,17 @@ from tests.standins.photos import photo_of
 
 PATIENCE = 240.0
 SERVICES = ("intake", "router", "notifier")
+
+
+KEY = re.compile(rb"ssp_(app|platform|centre|ops)_")
+"""How a key begins; long enough that no database, log or photo has it by chance."""
+
+
+def read(path: Path) -> bytes:
+    """What is in the file; nothing if it is gone by now, as files and processes of servers come and go."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return path.read_bytes()
+    return b""
 
 
 @dataclass
@@ -47,6 +64,15 @@ class Checkout:
     @property
     def log(self) -> str:
         return (self.run / "logs/supervisor.log").read_text("utf-8")
+
+    def modes(self) -> dict[Path, int]:
+        """Every folder, file and link under `.run` with its mode; some go while we look."""
+        found = {}
+        for folder, folders, files in os.walk(self.run):
+            for path in (Path(folder, name) for name in (".", *folders, *files)):
+                with suppress(FileNotFoundError):
+                    found[path] = path.lstat().st_mode
+        return found
 
     def told(self) -> dict[str, str]:
         """What `.run/env` says."""
@@ -96,8 +122,8 @@ class Checkout:
 T = TypeVar("T")
 
 
-def until(ask: Callable[[], T], patience: float = PATIENCE) -> T:
-    deadline = time.monotonic() + patience
+def until(ask: Callable[[], T]) -> T:
+    deadline = time.monotonic() + PATIENCE
     while not (told := ask()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -149,6 +175,20 @@ def test_it_comes_up_and_says_which_ports_were_taken(checkout: Checkout) -> None
     assert "迎泽大街" in checkout.said
 
 
+def test_what_the_env_file_tells_a_shell_is_no_misspelt_setting_of_a_service(checkout: Checkout) -> None:
+    models: dict[str, type[Settings]] = {
+        "INTAKE": IntakeSettings,
+        "ROUTER": RouterSettings,
+        "NOTIFIER": NotifierSettings,
+    }
+    for prefix, model in models.items():
+        with pytest.raises(Misset) as caught:  # it has none of their own
+            read_settings(model, prefix, checkout.told())
+
+        assert f"{prefix}_URL" in checkout.told()
+        assert [] == [fault for fault in caught.value.faults if not fault.endswith(": is missing")]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only as root does PostgreSQL run as another user")
 def test_as_root_postgresql_runs_as_a_user_who_cannot_enter_the_checkout(checkout: Checkout) -> None:
     pid = checkout.child("postgres")
@@ -166,14 +206,12 @@ def test_every_file_is_its_owners_alone_and_no_key_is_where_it_does_not_belong(c
         f"{told['INTAKE_URL']}/v1/media", content=photo_of(1, "x", 112.5, 37.8), timeout=30,
         headers={"Authorization": f"Bearer {told['APP_KEY']}", "Content-Type": "image/jpeg"},
     )  # fmt: skip
-    everything = [checkout.run, *(p for p in checkout.run.rglob("*") if not p.is_symlink())]
-    open_ones = {str(p): oct(p.stat().st_mode) for p in everything if stat.S_IMODE(p.stat().st_mode) & 0o077}
+    modes = checkout.modes()
+    open_ones = {str(p): oct(m) for p, m in modes.items() if not stat.S_ISLNK(m) and stat.S_IMODE(m) & 0o077}
     known = {checkout.run / "env", checkout.run / "secrets/keys.json"}
-    spread = [p for p in everything if p.is_file() and p not in known and b"ssp_" in p.read_bytes()]
-    running = [pid for pid in checkout.processes() if f"/{os.getpid()}/" != f"/{pid}/"]
-    shown = [
-        pid for pid in running for part in ("cmdline", "environ") if b"ssp_" in Path(f"/proc/{pid}/{part}").read_bytes()
-    ]
+    spread = [p for p, mode in modes.items() if stat.S_ISREG(mode) and p not in known and KEY.search(read(p))]
+    running = checkout.processes()
+    shown = [pid for pid in running for part in ("cmdline", "environ") if KEY.search(read(Path(f"/proc/{pid}/{part}")))]
 
     assert (201, 75) == (photo.status_code, len(keys))
     assert len(running) >= 6
@@ -213,7 +251,7 @@ def test_down_in_the_middle_of_an_attempt_leaves_nothing_behind(checkout: Checko
     down = checkout.stack("down")
 
     assert (0, "") == (down.returncode, down.stderr)
-    until(lambda: not checkout.processes(), patience=10)
+    until(lambda: not checkout.processes())
 
 
 def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing_behind(checkout: Checkout) -> None:
@@ -225,4 +263,4 @@ def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing_behind(checkout: Checkou
     said, _ = up.communicate(timeout=PATIENCE)
 
     assert (0, True) == (up.returncode, said.decode("utf-8").endswith("Stopping …\n"))
-    until(lambda: not checkout.processes(), patience=10)
+    until(lambda: not checkout.processes())

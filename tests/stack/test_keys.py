@@ -13,7 +13,7 @@ import pytest
 from chassis.keys import Keys
 from stack import keys
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 @pytest.fixture
