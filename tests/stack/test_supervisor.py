@@ -14,7 +14,7 @@ import pytest
 from stack import supervisor
 from stack.prepare import ROOT
 
-PATIENCE = 30
+PATIENCE = 120
 NOWHERE = {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "DATABASE_URL": "postgresql://x@127.0.0.1:1/x?sslmode=misspelt"}
 """Addresses with which nothing can be started: the second is refused at once."""
 
