@@ -8,7 +8,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from stack import keys, parked, supervisor
+from chassis.postgres.failing import Decision
+from stack import keys, parked, parked_aside, supervisor
 from stack.failed import UNFIT_CODE, Failed, Unfit
 from stack.parked_settled import settle
 from stack.prepare import ROOT, SERVICES, prepare_or_say
@@ -60,12 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     secret = verbs.add_parser("secrets", help="make the files that docker-compose.yml needs")
     secret.add_argument("--folder", type=Path, default=ROOT / "secrets")
     secret.set_defaults(verb=_secrets)
-    aside = verbs.add_parser("parked", help="list, replay and settle parked records")
-    aside.add_argument("act", choices=("list", "replay", "settle"))
-    aside.add_argument("topic", choices=("reports", "cases", "notices"))
-    aside.add_argument("--kafka", default=os.environ.get("KAFKA_BOOTSTRAP"))
-    aside.add_argument("--place", action="append", help="only this <topic>/<partition>/<offset>")
-    aside.set_defaults(verb=_parked)
+    _add_parked(verbs.add_parser("parked", help="list, replay and settle parked records; park one by hand"))
     return parser
 
 
@@ -81,6 +77,20 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     revoke.add_argument("name")
     revoke.set_defaults(verb=lambda a: say(f"{keys.revoke(a.file, a.name)} key(s) revoked"))
     acts.add_parser("list", help="who holds keys").set_defaults(verb=_list)
+
+
+def _add_parked(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(required=True, metavar="ACT", dest="act")
+    for act, told in {"list": "show them", "replay": "put them back", "settle": "note that they are done with"}.items():
+        verb = acts.add_parser(act, help=told)
+        verb.add_argument("topic", choices=("reports", "cases", "notices"))
+        verb.add_argument("--kafka", default=os.environ.get("KAFKA_BOOTSTRAP"))
+        verb.add_argument("--place", action="append", help="only this <topic>/<partition>/<offset>")
+        verb.set_defaults(verb=_parked)
+    aside = acts.add_parser("aside", help="park the one record at which a partition waits")
+    parked_aside.add_arguments(aside)
+    aside.add_argument("--database-file", type=Path, help="file with the superuser's address; else DATABASE_URL")
+    aside.set_defaults(verb=_aside)
 
 
 def _instant(text: str) -> datetime:
@@ -136,6 +146,13 @@ def _parked(arguments: argparse.Namespace) -> None:
     for record in found:
         say(parked.line_of(record))
     say(f"{len(found)} parked")
+
+
+def _aside(arguments: argparse.Namespace) -> None:
+    given = _secret(arguments.database_file) if arguments.database_file else os.environ.get("DATABASE_URL")
+    decision = Decision(arguments.by, arguments.reason)
+    place = arguments.group, arguments.partition, arguments.offset
+    say(asyncio.run(parked_aside.park(given or _of_env("DATABASE_URL"), *place, decision)))
 
 
 def _of_env(name: str) -> str:

@@ -171,9 +171,8 @@ def test_the_chassis_knows_no_word_of_the_field() -> None:
 @pytest.mark.parametrize("path", OF_OURS, ids=of)
 def test_nothing_is_swallowed_and_nothing_is_left_for_later(path: Path) -> None:
     text = path.read_text("utf-8")
-    allowed = of(path) in {
-        "chassis/kafka/consumer.py", "chassis/kafka/batch.py", "chassis/http/direct.py", "chassis/postgres/halving.py",
-    }  # fmt: skip
+    loop = {f"chassis/kafka/{name}.py" for name in ("consumer", "batch", "witnesses")}
+    allowed = of(path) in loop | {"chassis/http/direct.py", "chassis/postgres/halving.py"}
     swallowing = [] if allowed else re.findall(r"except (?:Base)?Exception\b|except:", text)
 
     assert (swallowing, re.findall(r"TODO|FIXME|XXX|NotImplementedError", text)) == ([], [])

@@ -2,38 +2,32 @@
 
 A record is parked before the transaction commits. A crash in between parks the same place twice, which is why
 `parked_from` is its identity. What waiting cures is raised. A record that breaks our own code is found by halving; it
-is parked when there is evidence that it alone is to blame (`suspects.py`), and until then its partition waits.
+is parked when there is evidence that it alone is to blame (`suspects.py`) or an operator decides so (`failing.py`), and
+until then its partition waits.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
-
-from aiokafka.errors import KafkaError
 
 from chassis import faults
 from chassis.http.metrics import BATCH_RECORDS, BATCH_SECONDS, CONSUMED
 from chassis.kafka.envelope import Unreadable, check_source
 from chassis.kafka.fence import Ends, Fence, Reading, Source
 from chassis.kafka.parking import Aside, Parking
-from chassis.kafka.suspects import Suspects, kind_of
+from chassis.kafka.suspects import Suspects
+from chassis.kafka.witnesses import HEALS, Witnesses, Work
 from chassis.logs import log
+from chassis.postgres.failing import Decision
 from chassis.postgres.pool import Connection, Database, Unavailable
+from chassis.postgres.written import tables_written
 
-HEALS = (Unavailable, KafkaError, OSError, TimeoutError)
-"""What waiting cures: never the fault of a record."""
 PARKING_SECONDS = 5.0
 """How long a transaction waits for Kafka to keep what is parked, well below its own time-out."""
-MOST_PROBES = 5
-"""How many records behind a suspect are tried in search of one that passes."""
 
 E = TypeVar("E")
 Read = Callable[[Any], E]
-Work = Callable[[Connection, Sequence[tuple[Any, E]]], Awaitable[Sequence[Aside]]]
-
-
-class _Undone(Exception):
-    """Rolls a trial back."""
 
 
 class Batch:
@@ -42,9 +36,10 @@ class Batch:
     def __init__(
         self, source: Source, database: Database, read: Read[Any], work: Work[Any], parking: Parking, ends: Ends
     ) -> None:
-        self._names, self._writer = (source.topic, source.group), source.writer
+        self._names, self._writer, self._schema = (source.topic, source.group), source.writer, source.schema
         self._database, self._read, self._work, self._parking = database, read, work, parking
-        self.fence, self.suspects = Fence(source, database, ends), Suspects()
+        self.fence, self.suspects = Fence(source, database, ends), Suspects(source.group)
+        self._witnesses = Witnesses(self.suspects, database, source.schema, work)
 
     async def settle(self, records: Sequence[Any]) -> dict[int, int]:
         """Settles every record, except those from a suspect on. Raises what waiting cures.
@@ -57,7 +52,7 @@ class Batch:
                 await self._try([self._open(record) for record in part], waiting)
             for partition, offset in waiting.items():
                 left = [self._open(r) for r in records if r.partition == partition and r.offset >= offset]
-                await self._look_for_a_witness(partition, left)
+                await self._witnesses.look_for_one(partition, left)
         CONSUMED.labels(*self._names).inc(len(records))
         BATCH_RECORDS.labels(*self._names).observe(len(records))
         return waiting
@@ -89,29 +84,48 @@ class Batch:
             raise
         except Exception as why:
             if len(readings) == 1:
-                return await self._judge(readings[0].record, why, waiting)
-        middle = len(readings) // 2  # halve until the culprit stands alone; order is kept
-        await self._try(readings[:middle], waiting)
-        await self._try(readings[middle:], waiting)
+                return await self._judge(readings[0], why, waiting)
+        await self._halve(readings, waiting)
 
-    async def _judge(self, record: Any, why: Exception, waiting: dict[int, int]) -> None:
+    async def _halve(self, readings: Sequence[Reading], waiting: dict[int, int]) -> None:
+        """Tries both halves, until the culprit stands alone; the order is kept."""
+        middle = len(readings) // 2
+        for half in (readings[:middle], readings[middle:]):
+            for part in self.suspects.singled(half, lambda reading: reading.record):
+                await self._try(part, waiting)
+
+    async def _judge(self, reading: Reading, why: Exception, waiting: dict[int, int]) -> None:
+        record = reading.record
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        if self.suspects.failed(record, why):
+        if self.suspects.failed(record, why, unread=reading.error is not None):
             log.error("record.spoiled", **place, exc_info=why)
             await self._settle([Reading(record, aside=Aside(record, "spoiled", type(why).__name__))])
+        elif decision := await self._decided(record):
+            log.warning("record.parked_by_operator", **place, by=decision.by, why=decision.reason, exc_info=why)
+            aside = Aside(record, "by_operator", f"{decision.by}: {decision.reason}")
+            await self._settle([Reading(record, aside=aside)])
         else:
-            log.error("record.fails", **place, exc_info=why)
+            log.error("record.fails", **place, park=self.suspects.command(record.partition), exc_info=why)
             waiting[record.partition] = record.offset
 
+    async def _decided(self, record: Any) -> Decision | None:
+        """What an operator has decided about a record that fails again and again."""
+        suspect = self.suspects.tried(record.partition)
+        return await self.fence.failing(record, suspect.why, suspect.failures) if suspect else None
+
     async def _settle(self, readings: Sequence[Reading]) -> None:
+        watched = len(readings) == 1 and self.suspects.lack_witness_like(readings[0].record)
+        written: set[str] = set()
         async with self.fence.transaction(readings) as (connection, fresh):
-            if asides := await self._carry_out(connection, fresh):
+            async with tables_written(connection, self._schema) if watched else nullcontext(written) as written:
+                asides = await self._carry_out(connection, fresh)
+            if asides:
                 async with asyncio.timeout(PARKING_SECONDS):  # all at once: one by one, a batch would outlast it
                     await asyncio.gather(*map(self._parking.park, asides))
                 faults.reach("parked.sent")
         set_aside = {id(aside.record) for aside in asides}
         worked = [reading.record for reading in fresh if id(reading.record) not in set_aside]
-        self.suspects.settled([reading.record for reading in readings], worked)
+        self.suspects.settled([reading.record for reading in readings], worked, written)
 
     async def _carry_out(self, connection: Connection, fresh: Sequence[Reading]) -> Sequence[Aside]:
         for reading in fresh:
@@ -120,27 +134,3 @@ class Batch:
         asides = [reading.aside for reading in fresh if reading.aside is not None]
         pairs = [(reading.record, reading.event) for reading in fresh if reading.aside is None]
         return [*asides, *(await self._work(connection, pairs) if pairs else ())]
-
-    async def _look_for_a_witness(self, partition: int, readings: Sequence[Reading]) -> None:
-        """Tries records of the suspect's kind that wait behind it, and rolls back what they do."""
-        suspect, *behind = readings
-        if not self.suspects.lacks_witness(partition):
-            return
-        kind = kind_of(suspect.record)
-        alike = [r for r in behind if kind_of(r.record) == kind and r.aside is None and r.error is None]
-        for reading in alike[:MOST_PROBES]:
-            if await self._passes(reading):
-                return self.suspects.witness(partition)
-
-    async def _passes(self, reading: Reading) -> bool:
-        set_aside = True  # what is only set aside may have written nothing, and then proves nothing
-        try:
-            async with self._database.transaction() as connection:
-                set_aside = bool(await self._work(connection, [(reading.record, reading.event)]))
-                raise _Undone
-        except _Undone:
-            return not set_aside
-        except HEALS:
-            raise
-        except Exception:
-            return False

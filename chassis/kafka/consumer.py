@@ -18,11 +18,12 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from chassis.http.metrics import BATCHES_FAILED
 from chassis.kafka import client_settings
-from chassis.kafka.batch import Batch, E, Read, Work
+from chassis.kafka.batch import Batch, E, Read
 from chassis.kafka.fence import Source
 from chassis.kafka.holding import Holding
 from chassis.kafka.parking import Aside, Parking
 from chassis.kafka.polling import Drain
+from chassis.kafka.witnesses import Work
 from chassis.logs import log
 from chassis.postgres.pool import Database
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from chassis.kafka.parking import Aside
 from chassis.logs import log
-from chassis.postgres import positions
+from chassis.postgres import failing, positions
+from chassis.postgres.failing import Decision, Place
 from chassis.postgres.pool import Connection, Database
 
 Ends = Callable[[Sequence[int]], Awaitable[Mapping[int, int]]]
@@ -60,6 +61,14 @@ class Fence:
         """Moves the position behind a frame that was parked by its place."""
         async with self._database.connection() as connection:
             await positions.pass_over(connection, *self._place, partition, offset)
+
+    async def failing(self, record: Any, error: str, attempts: int) -> Decision | None:
+        """Notes that the record has failed so often, for operators to see; what one of them has decided about it."""
+        schema, topic = self._place
+        async with self._database.connection() as connection:
+            return await failing.note(
+                connection, Place(schema, topic, record.partition, record.offset), error, attempts
+            )
 
     async def _fresh(self, readings: Sequence[Reading], reached: Mapping[int, int]) -> Sequence[Reading]:
         settled = {r.record.partition for r in readings if r.record.offset < reached.get(r.record.partition, 0)}

@@ -45,3 +45,8 @@ def code_of(why: BaseException) -> str:
 def is_stale(why: BaseException) -> bool:
     """Whether the session that raised this is of no use any more."""
     return code_of(why).startswith(STALE) or isinstance(why, pg.OutdatedSchemaCacheError)
+
+
+def table_of(why: BaseException) -> str:
+    """The table whose constraint was violated; empty if the error does not name one."""
+    return (why.table_name or "") if isinstance(why, pg.PostgresError) else ""

@@ -44,7 +44,8 @@ async def advance(
 ) -> None:
     """Moves each partition of `moved` to its new next offset, from what `reached` has `read` before.
 
-    To be the last statement of the transaction. Raises `Overtaken` when one of them stands elsewhere by now.
+    To be the last statement of the transaction. The row of a failing record (`failing.py`) goes when its partition
+    moves past it. Raises `Overtaken` when one of them stands elsewhere by now.
     """
     sql = f"""
         with wanted as (select partition, before, after
@@ -53,7 +54,9 @@ async def advance(
                   where p.topic = $1 and p.partition = w.partition and p.next_offset = w.before returning p.partition),
         made as (insert into {schema}.positions (topic, partition, next_offset)
                  select $1, partition, after from wanted where before is null order by partition
-                 on conflict do nothing returning partition)
+                 on conflict do nothing returning partition),
+        passed as (delete from {schema}.failing f using wanted w
+                   where f.topic = $1 and f.partition = w.partition and f.record_offset < w.after)
         select (select count(*) from moved) + (select count(*) from made)"""  # noqa: S608
     rows = [(partition, read.get(partition), after) for partition, after in sorted(moved.items())]
     if await connection.fetchval(sql, topic, *columns(rows)) != len(moved):

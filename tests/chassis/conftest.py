@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from chassis.postgres import outbox, positions
+from chassis.postgres import failing, outbox, positions
 from chassis.postgres.pool import Database
 from tests.chassis.trial import Trial
 
@@ -26,6 +26,7 @@ async def trial(kafka: str, postgres: str) -> AsyncIterator[Trial]:
         f"create table {name}.seen (id int primary key, times int)",
         *outbox.ddl(name),
         *positions.ddl(name),
+        *failing.ddl(name),
     ):
         await connection.execute(statement)
     database = Database(postgres, "trial", 4)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from asyncpg import CheckViolationError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.kafka.consumer import Consumer
-from chassis.kafka.suspects import LONGEST_WAIT, MOST_SUSPECTS, TRIES, Suspects
+from chassis.kafka.suspects import LONGEST_WAIT, MOST_PROBES, MOST_SUSPECTS, TRIES, Suspects
 from tests.chassis.trial import PATIENCE, Trial, headers, raw, running
 from tests.topics import whole_topic
 
@@ -38,27 +39,47 @@ def test_a_record_without_a_witness_is_never_parked() -> None:
     assert [False] * 50 == failures(Suspects(), Made(0, 7), 50)
 
 
+def refused_by(table: str) -> Exception:
+    why = CheckViolationError("a constraint")
+    why.table_name = table
+    return why
+
+
 @pytest.mark.parametrize(
-    ("witness", "parked"),
+    ("why", "unread", "witness", "written", "parked"),
     [
-        (Made(1, 3), True),
-        (Made(0, 6), True),
-        (Made(1, 3, "trial.unmade"), False),  # nothing is known of what breaks this kind
+        (OURS, False, Made(1, 3), {"seen"}, True),
+        (OURS, False, Made(0, 6), {"seen"}, True),
+        (OURS, False, Made(1, 3, "trial.unmade"), {"seen"}, False),  # nothing is known of what breaks this kind
+        (OURS, False, Made(1, 3), (), False),  # a repetition: it passes whatever is broken
+        (refused_by("seen"), False, Made(1, 3), {"seen", "outbox"}, True),
+        (refused_by("seen"), False, Made(1, 3), {"outbox"}, False),  # it never touched what refuses
+        (OURS, True, Made(1, 3), (), True),  # it was read by the same code
+        (OURS, True, Made(1, 3, "trial.unmade"), {"seen"}, False),
     ],
 )
-def test_a_record_is_parked_when_another_of_its_kind_has_passed_meanwhile(witness: Made, parked: bool) -> None:
+def test_a_record_is_parked_when_another_of_its_kind_has_passed_where_it_fails(
+    why: Exception, unread: bool, witness: Made, written: set[str], parked: bool
+) -> None:
     suspects = Suspects()
-    first = failures(suspects, Made(0, 7), 1)
-    suspects.settled([witness], [witness])
-    then = failures(suspects, Made(0, 7), TRIES - 1)
+    first = suspects.failed(Made(0, 7), why, unread)
+    suspects.settled([witness], [witness], written)
+    then = [suspects.failed(Made(0, 7), why, unread) for _ in range(TRIES - 1)]
 
-    assert [False] == first
-    assert [*[False] * (TRIES - 2), parked] == then
+    assert [False, *[False] * (TRIES - 2), parked] == [first, *then]
+
+
+def test_a_record_that_fails_at_something_else_needs_another_witness() -> None:
+    suspects = Suspects()
+    failures(suspects, Made(0, 7), 1)
+    suspects.settled([Made(1, 3)], [Made(1, 3)], {"outbox"})
+
+    assert [False] * TRIES == [suspects.failed(Made(0, 7), refused_by("seen")) for _ in range(TRIES)]
 
 
 def test_what_passed_before_the_first_failure_is_no_witness() -> None:
     suspects = Suspects()
-    suspects.settled([Made(1, 3)], [Made(1, 3)])
+    suspects.settled([Made(1, 3)], [Made(1, 3)], {"seen"})
 
     assert [False] * TRIES == failures(suspects, Made(0, 7), TRIES)
 
@@ -75,7 +96,7 @@ def test_while_many_partitions_wait_the_code_is_to_blame_and_nothing_is_parked()
     suspects = Suspects()
     for partition in range(MOST_SUSPECTS + 1):
         failures(suspects, Made(partition, 7), TRIES)
-    suspects.settled([Made(9, 1)], [Made(9, 1)])
+    suspects.settled([Made(9, 1)], [Made(9, 1)], {"seen"})
     many = failures(suspects, Made(0, 7), 1)
     suspects.keep(range(MOST_SUSPECTS))
 
@@ -123,6 +144,7 @@ def test_a_suspect_is_tried_alone_and_no_record_overtakes_another_of_its_partiti
     assert sorted(records, key=lambda r: (r.partition, r.offset)) == sorted(flat, key=lambda r: (r.partition, r.offset))
     for partition in range(4):
         assert [r for r in records if r.partition == partition] == [r for r in flat if r.partition == partition]
+    assert len(parts) <= 3 + len(suspicious) + 2 * MOST_PROBES
     tried_together = [part for part in parts if len(part) > 1]
     assert [] == [r for part in tried_together for r in part if r.offset == suspicious.get(r.partition)]
 

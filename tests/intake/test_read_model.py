@@ -16,6 +16,7 @@ from faststream.kafka import KafkaBroker
 from chassis.kafka.consumer import Aside, Consumer
 from chassis.kafka.envelope import headers_of
 from chassis.postgres.pool import Database, Unavailable
+from chassis.postgres.written import tables_written
 from schemas import cases as ev
 from schemas import topics
 from schemas.events import Event, Named, Place, Sealed
@@ -23,7 +24,7 @@ from schemas.ids import case_id_of, event_id_of, notice_id_of, report_id_of
 from schemas.notices import NoticeDelivered, NoticeFailed
 from schemas.reports import ReportDisputed, ReportRated, ReportReceived
 from services.intake.city import read_city
-from services.intake.consumers import consume_all, continued, on_cases
+from services.intake.consumers import consume_all, continued, on_cases, on_notices, on_reports
 from services.intake.feedback import fingerprint_of
 from services.intake.fingerprint import Fingerprint
 from services.intake.http_tracking import shown
@@ -169,6 +170,22 @@ async def test_a_report_nobody_sent_is_not_seen(model: Model) -> None:
     await model.read("reports", received("one"))
 
     assert None is await seen(model.database, report_id_of("app-one", "two"), "app-one")
+
+
+async def test_what_is_read_again_writes_nothing_and_is_no_evidence_that_writing_succeeds(model: Model) -> None:
+    report = received("one")
+    rated = ReportRated(at=TUESDAY_1000, report_id=report.report_id, app="app-one", stars=5)
+    read = {"reports": (on_reports, report), "feedback": (on_reports, rated), "cases": (on_cases, case(report)[0]),
+            "notices": (on_notices, notice(report, 3))}  # fmt: skip
+    for table, (take, event) in read.items():
+        topic = "reports" if table == "feedback" else table
+        written = []
+        for _ in range(2):
+            async with model.database.transaction() as connection, tables_written(connection, "intake") as tables:
+                await take(connection, [(Record(topic, 0, event), event)])
+            written.append(tables)
+
+        assert [True, set()] == [table in written[0], written[1]], table
 
 
 async def test_a_case_may_come_before_its_report(model: Model) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from chassis.kafka.envelope import Unreadable
+from chassis.postgres.written import tables_written
 from schemas.cases import CaseEvent
 from schemas.events import Event, Sealed
 from schemas.ids import unlinked_case_id_of
@@ -55,6 +56,16 @@ async def test_an_event_before_its_report_owes_nothing_until_the_report_arrives(
         (4, TO_FIRST, "feed", "delivered"), (4, TO_FIRST, "callback:main", "due"),
     ] == await notifier.owed()  # fmt: skip
     assert [] == await notifier.database.fetch("select 1 from notifier.awaited")
+
+
+async def test_what_was_told_before_writes_nothing_and_is_no_evidence_that_writing_succeeds(notifier: Notifier) -> None:
+    opened, written = Story(FIRST).opened(), []
+    for event in (FIRST, FIRST, opened, opened):
+        async with notifier.database.transaction() as connection, tables_written(connection, "notifier") as tables:
+            await notifier.tell_within(connection, event)
+        written.append(tables)
+
+    assert [{"reporters"}, set(), True, set()] == [*written[:2], "cases" in written[2], written[3]]
 
 
 async def test_only_what_was_committed_wakes_whoever_waits_and_only_once(notifier: Notifier) -> None:

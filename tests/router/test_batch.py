@@ -11,6 +11,7 @@ import orjson
 from chassis.kafka.consumer import Aside, Consumer
 from chassis.kafka.producer import broker_of
 from chassis.postgres.pool import Unavailable
+from chassis.postgres.written import tables_written
 from schemas import cases as ev
 from schemas.cases import KINDS
 from schemas.events import Place
@@ -21,6 +22,7 @@ from services.router.case import Case
 from services.router.consumers import on_batch, read, subscribe
 from services.router.evolve import evolve
 from tests.router.conftest import record_of, report
+from tests.router.desk import rated
 
 
 async def taken(door: Door, *events: Any) -> Sequence[Aside]:
@@ -54,6 +56,18 @@ async def test_a_batch_read_again_changes_nothing(door: Door) -> None:
     await taken(door, *events, *events)
 
     assert before == await digest(door)
+
+
+async def test_what_is_taken_again_writes_nothing_and_is_no_evidence_that_writing_succeeds(door: Door) -> None:
+    written = []
+    for event in (report(1), report(1), rated(door, 1, 5), rated(door, 1, 5)):
+        record = record_of(event)
+        async with door.database.transaction() as connection, tables_written(connection, "router") as tables:
+            await on_batch(connection, door, [(record, read(record))])
+        written.append(tables)
+
+    assert ["reports" in written[0], "answers" in written[2]] == [True, True]
+    assert [set(), set()] == [written[1], written[3]]
 
 
 async def test_two_owners_of_a_partition_take_each_report_once_and_park_none(door: Door) -> None:

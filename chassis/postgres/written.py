@@ -1,0 +1,33 @@
+"""Which tables a part of a transaction writes, by PostgreSQL's own counters.
+
+Who repeats what was done before often writes nothing (`on conflict do nothing`), and what writes nothing does not show
+that writing would succeed.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.postgres.pool import Connection
+
+
+@asynccontextmanager
+async def tables_written(connection: Connection, schema: str) -> AsyncIterator[set[str]]:
+    """Fills the set, at the end, with the tables of `schema` in which rows were inserted or updated in between.
+
+    To be used inside a transaction. Rows that are only locked or deleted do not count.
+    """
+    written: set[str] = set()
+    before = await _counts(connection, schema)
+    yield written
+    after = await _counts(connection, schema)
+    written |= {table for table, count in after.items() if count > before.get(table, 0)}
+
+
+async def _counts(connection: Connection, schema: str) -> dict[str, int]:
+    # They may still hold what earlier transactions of the session have written: only the difference means anything.
+    rows = await connection.fetch(
+        """select relname, n_tup_ins + n_tup_upd as count from pg_stat_xact_user_tables
+           where schemaname = $1 and n_tup_ins + n_tup_upd > 0""",
+        schema,
+    )
+    return {row["relname"]: row["count"] for row in rows}
