@@ -24,6 +24,7 @@ from services.notifier.http import Endpoints
 from services.notifier.http_feed import Feed
 from services.notifier.owed import Notice
 from services.notifier.rounds import Rounds
+from services.notifier.rounds_overdue import Overdue
 from services.notifier.settings import NotifierSettings
 from services.notifier.sms import Texts
 
@@ -58,8 +59,9 @@ async def serve(settings: NotifierSettings) -> None:
         health.add(consumer.group, consumer.check)
     unread = Unread(settings.kafka_bootstrap, [(consumer.topic, consumer.group) for consumer in consumers])
     holders, outbox_age = Holders(database, "notifier"), OutboxAge(database, "notifier")
+    sources = (unread, holders, outbox_age, Overdue(database, texts is not None, now))
     told = "What citizens and platforms are told"
-    app = application("suishoupai notifier", VERSION, told, health, (unread, holders, outbox_age))
+    app = application("suishoupai notifier", VERSION, told, health, sources)
     add_routes(app, Endpoints(database, keys, callbacks, now, settings.local_mode).routes())
     add_routes(app, Feed(database, keys, bell, stopping).routes())
     document_topics(app, broker, "suishoupai notifier", VERSION, NOTICES.name, NOTICES.kinds.values())

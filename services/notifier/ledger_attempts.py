@@ -1,11 +1,11 @@
 """Claiming what is due and recording what became of it; the SQL of the rounds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from chassis.postgres.pool import Connection, Record
+from chassis.postgres.pool import Connection, Database, Record
 from schemas.events import Sealed, Words
 from schemas.ids import dedup_key_of
 from schemas.notices import NoticeDelivered, NoticeEvent, NoticeFailed, NoticeGaveUp
@@ -42,8 +42,7 @@ class Result:
     step: WaitUntil | Stop
 
 
-CLAIM = """
-with claimed as (
+_DUE = """
    select n.notice_id from unnest($1::text[], $2::int[]) as l (lane, room)
    cross join lateral (
       select n.notice_id from notifier.notices n
@@ -52,7 +51,17 @@ with claimed as (
         and not exists (select 1 from notifier.notices p
                         where p.case_id = n.case_id and p.seq < n.seq and p.recipient = n.recipient
                           and p.channel = n.channel and p.state = 'due')
-      order by n.due_at, n.seq limit l.room for update skip locked) n),
+        and {which}
+      order by n.due_at, n.seq limit l.room {lock}) n"""
+_WITHOUT = "n.notice_id not in (select unnest({0}::uuid[]))"
+DUE = _DUE.format(which=_WITHOUT.format("$4"), lock="")
+CLAIM = f"""
+with claimed as ({
+    _DUE.format(
+        which=f"({_WITHOUT.format('$6')} and ($7::uuid[] is null or n.notice_id = any($7)))",
+        lock="for update skip locked",
+    )
+}),
 leased as (
    update notifier.notices n set lease = $4, leased_until = $5 from claimed
    where n.notice_id = claimed.notice_id
@@ -61,17 +70,44 @@ leased as (
 select n.notice_id, n.report_id, n.case_id, n.seq, n.recipient, n.channel, n.client, n.lane, n.tried, n.attempts,
        n.lease, n.leased_until, t.event, t.at, t.zh, t.en, t.reply, r.reporter_ref, r.contact_key, r.contact_box
 from leased n join notifier.told t using (case_id, seq) left join notifier.reporters r on r.report_id = n.report_id
-"""
+"""  # noqa: S608
 
 
-async def claim(connection: Connection, rooms: dict[str, int], lease: UUID, at: datetime) -> list[Claimed]:
+async def claim(
+    connection: Connection, rooms: dict[str, int], lease: UUID, at: datetime, without: Collection[UUID] = (),
+    only: Sequence[UUID] | None = None,
+) -> list[Claimed]:  # fmt: skip
     """Takes at most `rooms[lane]` notices of each lane that are due at `at`, the first of each report only.
 
-    Losing a claim in a crash of the server is harmless, so it does not wait for the disk.
+    Those in `without` are left alone; with `only`, all others are. Losing a claim in a crash of the server is harmless,
+    so it does not wait for the disk.
     """
     await connection.execute("set local synchronous_commit = off")
-    rows = await connection.fetch(CLAIM, list(rooms), list(rooms.values()), at, lease, at + LEASE)
+    lanes = (list(rooms), list(rooms.values()))
+    rows = await connection.fetch(CLAIM, *lanes, at, lease, at + LEASE, list(without), only)
     return [_claimed(row) for row in rows]
+
+
+async def due(database: Database, rooms: dict[str, int], at: datetime, without: Collection[UUID]) -> list[UUID]:
+    """The notices that `claim` would take, unlocked. Raises `Unavailable`."""
+    rows = await database.fetch(DUE, list(rooms), list(rooms.values()), at, list(without))
+    return [row["notice_id"] for row in rows]
+
+
+async def still_due(database: Database, notice_ids: Sequence[UUID]) -> list[UUID]:
+    """Those among `notice_ids` that have neither arrived nor been given up. Raises `Unavailable`."""
+    sql = "select notice_id from notifier.notices where notice_id = any($1) and state = 'due'"
+    return [row["notice_id"] for row in await database.fetch(sql, notice_ids)]
+
+
+async def hold(database: Database, claimed: Claimed, until: datetime) -> None:
+    """Keeps a claim until then, unless its lease is gone."""
+    await database.execute(
+        "update notifier.notices set leased_until = $3 where notice_id = $1 and lease = $2",
+        claimed.item.notice_id,
+        claimed.lease,
+        until,
+    )
 
 
 def _claimed(row: Record) -> Claimed:

@@ -39,7 +39,8 @@ _COLUMNS = """client, name, url, secret, old_secret, old_secret_until, made_at, 
 
 
 def _registered(row: Record, at: datetime) -> Registered:
-    old = (row["old_secret"],) if row["old_secret"] and row["old_secret_until"] > at else ()
+    until = row["old_secret_until"]
+    old = (row["old_secret"],) if row["old_secret"] and until is not None and until > at else ()
     return Registered(
         row["client"], row["name"], row["url"], (row["secret"], *old), row["made_at"], row["delivered_at"],
         row["failing_since"], row["disabled_at"], row["disabled_why"],

@@ -1,43 +1,37 @@
 """Rounds: claim what is due, send it outside any transaction, record it afterwards; never the other way round.
 
 A crash between sending and recording repeats the notice under the same id. Each endpoint is a lane with room of its
-own, so that one that is slow or dead delays only itself; one that fails has room for a few attempts at a time.
+own, so that one that is slow or dead delays only itself; one that fails has room for a few attempts at a time. A notice
+that by itself cannot be claimed, sent or recorded delays only itself as well: it waits, and is tried again alone.
 """
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from uuid import uuid4
-
-from prometheus_client import Counter, Histogram
+from functools import partial
+from uuid import UUID, uuid4
 
 from chassis import faults
 from chassis.logs import log
-from chassis.postgres.pool import DATABASE_ERRORS, Connection, Database
+from chassis.postgres.halving import by_halves, cause_of
+from chassis.postgres.pool import DATABASE_ERRORS, Database
+from chassis.setbacks import Setbacks
 from services.notifier import ledger_attempts, ledger_endpoints
 from services.notifier.attempt import Attempt, Send, next_step, spread_of
 from services.notifier.callback import Callbacks
-from services.notifier.endpoint_health import why_disable
 from services.notifier.ledger_attempts import Claimed, Result
 from services.notifier.ledger_endpoints import Registered
+from services.notifier.metrics import STUCK
+from services.notifier.rounds_recording import AWAY_SECONDS, MAX_AGAIN, MAX_NAMED, Recording, Sent
 from services.notifier.signature import headers_of
 from services.notifier.sms import Texts
 
 ROOM, ROOM_WHILE_FAILING = 32, 2
 """Attempts in flight for each lane."""
 POLL_SECONDS = 0.5
-AWAY_SECONDS = 1.0
-MOST_LAST_TRIES = 3
-"""Tries to record while stopping; then the leases run out and the notices are repeated under their ids."""
 LONGEST_SEND = timedelta(seconds=20)
 """A claim with less time left than this is let go: another process would send beside us."""
-ATTEMPTS = Counter("notice_attempts_total", "Attempts by channel and outcome", ["channel", "outcome"])
-OWED_SECONDS = Histogram(
-    "notice_first_delivery_seconds", "From the event to its delivery at the first attempt", ["channel"],
-    buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30),
-)  # fmt: skip
-DISABLED = Counter("endpoint_disabled_total", "Endpoints that are no longer called, by reason", ["reason"])
 
 
 class Rounds:
@@ -45,14 +39,20 @@ class Rounds:
 
     def __init__(self, database: Database, callbacks: Callbacks, texts: Texts | None, now: Callable[[], datetime]):
         self._database, self._callbacks, self._texts, self._now = database, callbacks, texts, now
-        self._woken, self._sent = asyncio.Event(), asyncio.Event()
+        self._woken = asyncio.Event()
         self._busy: Tally[str] = Tally()
         self._endpoints: dict[str, Registered] = {}
-        self._results: list[tuple[Result, Registered | None]] = []
+        self._stuck: Setbacks[UUID] = Setbacks()
+        self._failures: list[tuple[UUID, Exception]] = []
+        self._claimed: list[Claimed] = []
+        self.recording = Recording(database, now, self._free, self.wake)
 
     def wake(self) -> None:
         """Makes the next round at once instead of at the next poll."""
         self._woken.set()
+
+    def _free(self, lane: str) -> None:
+        self._busy[lane] -= 1
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sends until `stopping` is set, then lets the attempts in flight end and records them."""
@@ -60,15 +60,17 @@ class Rounds:
         stopped.add_done_callback(lambda _: self.wake())
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as parts:
-            parts.create_task(self._record_all(ended))
+            parts.create_task(self.recording.run(ended))
             async with asyncio.TaskGroup() as sends:
                 while not stopping.is_set():
                     self._woken.clear()
                     for claimed in await self._claim():
                         sends.create_task(self._send(claimed, self._endpoints.get(claimed.lane)))
+                    self._tell_stuck()
                     await self._rest()
             ended.set()
-            self._sent.set()
+            self.recording.end()
+            self._tell_stuck()
 
     async def _rest(self) -> None:
         try:
@@ -79,34 +81,92 @@ class Rounds:
     async def _claim(self) -> list[Claimed]:
         at = self._now()
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.connection() as connection:
                 self._endpoints = {e.lane: e for e in await ledger_endpoints.enabled(connection, at)}
-                claimed = await ledger_attempts.claim(connection, self._rooms(), uuid4(), at)
+            if not self._stuck.is_full:
+                await self._claim_fresh(at)
+            await self._claim_again(at)
             faults.reach("notifier.claimed")
         except DATABASE_ERRORS as why:
             log.warning("round.failed", round="callbacks", why=f"{type(why).__name__}: {why}"[:200])
             await asyncio.sleep(AWAY_SECONDS)
-            return []
-        self._busy.update(c.lane for c in claimed)
+        claimed, self._claimed = self._claimed, []  # those of before an error as well
         return claimed
 
     def _rooms(self) -> dict[str, int]:
         rooms = {lane: ROOM_WHILE_FAILING if e.failing_since else ROOM for lane, e in self._endpoints.items()}
         if self._texts:
             rooms["sms"] = ROOM
-        return {lane: room - self._busy[lane] for lane, room in rooms.items() if room > self._busy[lane]}
+        held = self.recording.held_of_lane
+        return {
+            lane: room - self._busy[lane]
+            for lane, room in rooms.items()
+            if room > self._busy[lane] and held[lane] < ROOM  # so much cannot be recorded: no more is sent
+        }
+
+    async def _claim_fresh(self, at: datetime) -> None:
+        """What is due, but for what is stuck or held: all at once, and if that fails, in halves."""
+        without = [*self._stuck.keys, *self.recording.held]
+        _, failed = await by_halves([without], lambda part: self._lease(at, None, part[0]))
+        if failed:
+            due = await ledger_attempts.due(self._database, self._rooms(), at, without)
+            _, culprits = await by_halves(due, partial(self._lease, at))
+            self._blame(culprits, at)
+
+    async def _claim_again(self, at: datetime) -> None:
+        """What is stuck and to be tried again, each alone; what is no longer due is forgotten."""
+        if not (again := self._stuck.due(at, MAX_AGAIN)):
+            return
+        due = await ledger_attempts.still_due(self._database, again)
+        self._settle({*again} - {*due})
+        for notice_id in due:
+            self._stuck.failed(notice_id, at)  # until it was sent
+            _, culprits = await by_halves([notice_id], partial(self._lease, at))
+            self._failures += culprits
+
+    async def _lease(self, at: datetime, only: Sequence[UUID] | None, without: Sequence[UUID] = ()) -> None:
+        async with self._database.transaction() as connection:
+            claimed = await ledger_attempts.claim(connection, self._rooms(), uuid4(), at, without, only)
+        self._busy.update(c.lane for c in claimed)
+        self._claimed += claimed
+
+    def _blame(self, culprits: Sequence[tuple[UUID, Exception]], at: datetime) -> None:
+        for notice_id, _ in culprits:
+            if notice_id not in self._stuck.keys:
+                self._stuck.failed(notice_id, at)
+        self._failures += culprits
+
+    def _settle(self, notice_ids: Iterable[UUID]) -> None:
+        self._stuck.settled(notice_ids)
+        STUCK.labels("sending").set(len(self._stuck))
+
+    def _tell_stuck(self) -> None:
+        """One line for each round at most, whatever the number of notices that failed by themselves."""
+        failures, self._failures = self._failures, []
+        STUCK.labels("sending").set(len(self._stuck))
+        if failures:
+            log.error(
+                "notices.unsent", count=len(failures), notice_ids=[str(n) for n, _ in failures[:MAX_NAMED]],
+                cause=cause_of(failures[0][1]),
+            )  # fmt: skip
 
     async def _send(self, claimed: Claimed, endpoint: Registered | None) -> None:
         faults.reach("notifier.slow")
         if self._now() > claimed.leased_until - LONGEST_SEND:
-            self._busy[claimed.lane] -= 1
-            return
-        attempt = await self._attempt(claimed, endpoint)
+            return self._free(claimed.lane)
+        done, failed = await by_halves([claimed], lambda _: self._deliver(claimed, endpoint), passing=())
+        if failed:
+            self._blame([(claimed.item.notice_id, why) for _, why in failed], self._now())
+            return self._free(claimed.lane)
         faults.reach("notifier.sent")
+        self._settle([claimed.item.notice_id])
+        self.recording.add(done[0])
+
+    async def _deliver(self, claimed: Claimed, endpoint: Registered | None) -> Sent:
+        attempt = await self._attempt(claimed, endpoint)
         step = next_step(claimed.tried + 1, attempt, attempt.at, spread_of(claimed.item.notice_id))
         assert not isinstance(step, Send)  # noqa: S101 - at the instant of an attempt the next is never due
-        self._results.append((Result(claimed, attempt, step), endpoint))
-        self._sent.set()
+        return Sent(Result(claimed, attempt, step), endpoint)
 
     async def _attempt(self, claimed: Claimed, endpoint: Registered | None) -> Attempt:
         item = claimed.item
@@ -116,62 +176,3 @@ class Rounds:
             return await self._callbacks.send(endpoint.url, body, headers)
         assert self._texts is not None  # noqa: S101 - without a gateway its lane is never claimed
         return await self._texts.send(item.notice_id, item.report_id, claimed.client, claimed.contact, item.text.zh)
-
-    async def _record_all(self, ended: asyncio.Event) -> None:
-        failures = 0
-        while not (ended.is_set() and (not self._results or failures > MOST_LAST_TRIES)):
-            if not self._results:
-                await self._sent.wait()
-            self._sent.clear()
-            results, self._results = self._results, []
-            if results and not await self._record(results):
-                self._results = [*results, *self._results]  # sent, so it is told as soon as it can be
-                failures += ended.is_set()
-                await asyncio.sleep(AWAY_SECONDS)
-
-    async def _record(self, results: list[tuple[Result, Registered | None]]) -> bool:
-        try:
-            async with self._database.transaction() as connection:
-                await ledger_attempts.record(connection, [result for result, _ in results])
-                await self._judge(connection, results)
-                faults.reach("notifier.recorded")
-            faults.reach("notices.pending")
-        except DATABASE_ERRORS as why:
-            log.warning("record.failed", notices=len(results), why=f"{type(why).__name__}: {why}"[:200])
-            return False
-        for result, _ in results:
-            self._tell(result)
-        self.wake()
-        return True
-
-    def _tell(self, result: Result) -> None:
-        claimed, attempt = result.claimed, result.attempt
-        self._busy[claimed.lane] -= 1
-        channel = claimed.channel.partition(":")[0]
-        ATTEMPTS.labels(channel, attempt.outcome).inc()
-        if attempt.outcome == "delivered" and claimed.attempts == 0:
-            OWED_SECONDS.labels(channel).observe(max(0.0, (attempt.at - claimed.item.at).total_seconds()))
-        if attempt.outcome != "delivered":
-            log.info(
-                "notice.failed", notice_id=str(claimed.item.notice_id), lane=claimed.lane, outcome=attempt.outcome,
-                detail=attempt.detail, attempts=claimed.attempts + 1,
-            )  # fmt: skip
-
-    async def _judge(self, connection: Connection, results: list[tuple[Result, Registered | None]]) -> None:
-        """Keeps each endpoint's health: the newest outcome of the batch speaks for it, but "gone" always counts."""
-        newest: dict[str, tuple[Registered, Attempt]] = {}
-        for result, endpoint in sorted(results, key=lambda r: (r[0].attempt.outcome == "gone", r[0].attempt.at)):
-            if endpoint is not None:
-                newest[endpoint.lane] = (endpoint, result.attempt)
-        good = [endpoint for endpoint, attempt in newest.values() if attempt.outcome == "delivered"]
-        await ledger_endpoints.note_delivered(connection, good, self._now())
-        for endpoint, attempt in newest.values():
-            if attempt.outcome != "delivered":
-                await self._judge_failure(connection, endpoint, attempt)
-
-    async def _judge_failure(self, connection: Connection, endpoint: Registered, attempt: Attempt) -> None:
-        since = await ledger_endpoints.note_failed(connection, endpoint, attempt.at)
-        why = why_disable(attempt.outcome, since, attempt.at)
-        if why and await ledger_endpoints.disable(connection, endpoint, why, attempt.at):
-            DISABLED.labels(why).inc()
-            log.warning("endpoint.disabled", client=endpoint.client, name=endpoint.name, reason=why)

@@ -391,7 +391,7 @@ async def test_gone_disables_even_beside_a_later_delivery_that_is_recorded_with_
         async with at_work(notifier) as rounds:
 
             async def unrecorded() -> int:
-                return len(rounds._results)
+                return rounds.recording.waiting
 
             await until(receiver.count, lambda count: count == 3)
             async with notifier.database.transaction() as connection:
