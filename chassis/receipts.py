@@ -3,7 +3,8 @@
 Anyone with the key can check it without a look-up. It is 32 bytes of hash, 8 of the holder's fingerprint, 4 of
 time and 16 of HMAC-SHA-256, in URL-safe base64 without padding: 80 characters. Two things may follow the time: a point,
 8 bytes that nobody reads without the key, and a likeness, which is the byte 1 and the 8 bytes of a perceptual hash. The
-length says which: 91 characters with a point, 92 with a likeness, 103 with both.
+length says which: 91 characters with a point, 92 with a likeness, 103 with both. If the byte is 2, what stands in the
+place of the point is the perceptual hash of the inner part of the picture.
 """
 
 import base64
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 
 LENGTH, LENGTH_WITH_POINT, LENGTH_WITH_LIKENESS, LENGTH_WITH_BOTH = 80, 91, 92, 103
 _HEAD, _POINT, _SIGNATURE = 44, 8, 16
-_KIND_OF_LIKENESS = b"\1"
+_WHOLE, _WHOLE_AND_INNER = b"\1", b"\2"
 _STEPS = 100_000
 """Of a degree: about a metre."""
 
@@ -25,7 +26,8 @@ _STEPS = 100_000
 class Receipt:
     """What a receipt says: SHA-256 of the bytes (hex), fingerprint of the holder, and the second it was given.
 
-    `point`: lon, lat in degrees, to a metre, and `likeness`: a perceptual hash, 64 bits, if it was given with them.
+    `point`: lon, lat in degrees, to a metre, `likeness`: a perceptual hash, 64 bits, and `inner`: that of the inner
+    part of the picture, if it was given with them.
     """
 
     sha256: str
@@ -33,6 +35,7 @@ class Receipt:
     at: datetime
     point: tuple[float, float] | None = None
     likeness: int | None = None
+    inner: int | None = None
 
     def is_held_by(self, client: str) -> bool:
         return hmac.compare_digest(self.holder, fingerprint(client))
@@ -44,14 +47,21 @@ class Forged(ValueError):
 
 def sign(
     key: bytes, client: str, sha256: str, at: datetime, point: tuple[float, float] | None = None,
-    likeness: int | None = None,
+    likeness: int | None = None, inner: int | None = None,
 ) -> str:  # fmt: skip
-    """The receipt that `client` gets for bytes of this hash at `at` (aware); `point` is lon, lat in degrees."""
+    """The receipt that `client` gets for bytes of this hash at `at` (aware); `point` is lon, lat in degrees.
+
+    `inner` needs a `likeness` and excludes a `point`, whose place it takes: any other use raises `ValueError`.
+    """
+    if inner is not None and (likeness is None or point is not None):
+        raise ValueError("inner goes with a likeness and without a point")
     body = bytes.fromhex(sha256) + fingerprint(client) + int(at.timestamp()).to_bytes(4, "big")
     if point is not None:
         body += _veiled(key, body, struct.pack(">ii", *(round(degrees * _STEPS) for degrees in point)))
+    if inner is not None:
+        body += inner.to_bytes(8, "big")
     if likeness is not None:
-        body += _KIND_OF_LIKENESS + likeness.to_bytes(8, "big")
+        body += (_WHOLE if inner is None else _WHOLE_AND_INNER) + likeness.to_bytes(8, "big")
     return _written(body + _signature(key, body))
 
 
@@ -63,19 +73,28 @@ def read(key: bytes, text: str) -> Receipt:
     if not hmac.compare_digest(signature, _signature(key, body)) or _written(raw) != text:
         raise Forged
     at = datetime.fromtimestamp(int.from_bytes(body[40:_HEAD], "big"), UTC)
-    point = _point(key, body) if len(text) in (LENGTH_WITH_POINT, LENGTH_WITH_BOTH) else None
-    return Receipt(body[:32].hex(), body[32:40], at, point, likeness_in(text))
+    likeness, inner = _hashes(body)
+    point = _point(key, body) if len(text) in (LENGTH_WITH_POINT, LENGTH_WITH_BOTH) and inner is None else None
+    return Receipt(body[:32].hex(), body[32:40], at, point, likeness, inner)
 
 
-def likeness_in(text: str) -> int | None:
-    """The perceptual hash in a receipt, which is read without the key and not checked; None if it carries none."""
-    if len(text) not in (LENGTH_WITH_LIKENESS, LENGTH_WITH_BOTH):
-        return None
+def likenesses_in(text: str) -> list[int]:
+    """The perceptual hashes in a receipt, of the whole picture and of its inner part, as far as it carries them.
+
+    They are read without the key and not checked.
+    """
     try:
-        last = _raw(text)[:-_SIGNATURE][-9:]
+        body = _raw(text)[:-_SIGNATURE]
     except Forged:
-        return None
-    return int.from_bytes(last[1:], "big") if last[:1] == _KIND_OF_LIKENESS else None
+        return []
+    return [likeness for likeness in _hashes(body) if likeness is not None]
+
+
+def _hashes(body: bytes) -> tuple[int | None, int | None]:
+    head, kind, last = body[:-9], body[-9:-8], int.from_bytes(body[-8:], "big")
+    if len(head) == _HEAD + _POINT and kind == _WHOLE_AND_INNER:
+        return last, int.from_bytes(head[_HEAD:], "big")
+    return (last if len(head) in (_HEAD, _HEAD + _POINT) and kind == _WHOLE else None), None
 
 
 def _raw(text: str) -> bytes:

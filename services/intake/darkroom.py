@@ -32,7 +32,7 @@ LARGEST_ANSWER = 200_000_000
 class Developed:
     """A photo upright and without metadata, its size in pixels, and what its EXIF said of time and position.
 
-    `likeness`: its perceptual hash; None if it is blank.
+    `likeness`: its perceptual hash, and `inner`: that of its inner part; None of what is blank.
     """
 
     data: bytes
@@ -40,6 +40,7 @@ class Developed:
     height: int
     evidence: dict[str, Any]
     likeness: int | None = None
+    inner: int | None = None
 
 
 class Darkroom:
@@ -98,7 +99,8 @@ class Darkroom:
                 log.info("darkroom.undecodable", why=told.get("refused"))
                 return None
             photo = await reader.readexactly(told["bytes"])
-            return Developed(photo, told["width"], told["height"], told["evidence"], told["likeness"])
+            size, hashes = (told["width"], told["height"]), (told["likeness"], told["inner"])
+            return Developed(photo, *size, told["evidence"], *hashes)
         finally:
             writer.close()
             with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ from math import ceil
 from PIL import Image, ImageCms
 
 from services.intake.photo import DECODED_AT_MOST, MOST_KEPT, Header
+from services.intake.photo_likeness import SIDE, TRIMMED
 from services.intake.photo_rows import PngRows
 
 _STRIP = 64
@@ -76,6 +77,15 @@ def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 def upright(image: Image.Image, turned: int) -> Image.Image:
     """The picture as it was seen: `turned` is EXIF's orientation, 1 to 8."""
     return image.transpose(_TO_UPRIGHT[turned]) if turned in _TO_UPRIGHT else image
+
+
+def small_greys(image: Image.Image) -> tuple[bytes, bytes]:
+    """The whole picture and its inner part, each as `SIDE` rows of `SIDE` grey pixels."""
+    grey, (wide, high) = image.convert("L"), image.size
+    inner = (wide * TRIMMED, high * TRIMMED, wide * (1 - TRIMMED), high * (1 - TRIMMED))
+    boxes = ((0, 0, wide, high), inner)
+    whole, part = (grey.resize((SIDE, SIDE), Image.Resampling.BOX, box).tobytes() for box in boxes)
+    return whole, part
 
 
 def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

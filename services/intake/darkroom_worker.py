@@ -21,9 +21,9 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from services.intake.darkroom_picture import decoded, in_srgb, upright
+from services.intake.darkroom_picture import decoded, in_srgb, small_greys, upright
 from services.intake.photo import LARGEST_BYTES, MOST_MEMORY, MOST_PIXELS, look_at
-from services.intake.photo_likeness import SIDE, likeness_of
+from services.intake.photo_likeness import likeness_of
 from services.intake.photo_parts import split
 from services.intake.photo_point import point_of
 
@@ -46,9 +46,9 @@ _SAVE: dict[str, dict[str, Any]] = {
 def develop(data: bytes) -> tuple[dict[str, Any], bytes]:
     """Decodes the whole photo, turns it upright, in sRGB and bounded in size, and encodes it without metadata.
 
-    The first value holds width, height, `likeness` (see `photo_likeness`) and `evidence` (what EXIF says of time and
-    position, and `lon` and `lat` where it says so in a form that can be read). Metadata that cannot be read counts as
-    absent; a picture that cannot be decoded raises what Pillow raises.
+    The first value holds width, height, `likeness` and `inner` (see `photo_likeness`) and `evidence` (what EXIF says of
+    time and position, and `lon` and `lat` where it says so in a form that can be read). Metadata that cannot be read
+    counts as absent; a picture that cannot be decoded raises what Pillow raises.
     """
     header = look_at(data)
     if isinstance(header, str):
@@ -61,8 +61,14 @@ def develop(data: bytes) -> tuple[dict[str, Any], bytes]:
     picture.info = {}
     out = io.BytesIO()
     picture.save(out, header.format, **_SAVE[header.format])
-    likeness = likeness_of(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX).tobytes())
-    told = {"width": picture.width, "height": picture.height, "evidence": evidence, "likeness": likeness}
+    likeness, inner = map(likeness_of, small_greys(picture))
+    told = {
+        "width": picture.width,
+        "height": picture.height,
+        "evidence": evidence,
+        "likeness": likeness,
+        "inner": inner,
+    }
     return told, out.getvalue()
 
 

@@ -80,7 +80,8 @@ def add_media(app: FastAPI, lab: Lab) -> None:
         sha256 = hashlib.sha256(photo.data).hexdigest()
         await _stored(lab.store.put(sha256, photo.data, photo.evidence, fingerprint(client.name)))
         await note(lab.database, client.name, sha256, datetime.now(UTC), len(photo.data))
-        media_id = sign(lab.receipt_key, client.name, sha256, datetime.now(UTC), _point(client, photo), photo.likeness)
+        at, point, inner = datetime.now(UTC), _point(client, photo), _inner(client, photo)
+        media_id = sign(lab.receipt_key, client.name, sha256, at, point, photo.likeness, inner)
         log.info("media.received", sha256=sha256, client=client.name)
         body = {"media_id": media_id, "width": photo.width, "height": photo.height, "sha256": sha256}
         return Response(orjson.dumps(body), 201, {"Location": f"/v1/media/{media_id}"}, media_type="application/json")
@@ -123,6 +124,12 @@ def _point(client: Client, photo: Developed) -> tuple[float, float] | None:
     # see, not even sealed: it stays with the store.
     said = photo.evidence
     return (said["lon"], said["lat"]) if client.kind == "platform" and "lon" in said else None
+
+
+def _inner(client: Client, photo: Developed) -> int | None:
+    # In a receipt it takes the place of the point. Versions before 2026-12 read it as one, so a platform's has none:
+    # with them, its handling would seem to be far away.
+    return photo.inner if client.kind == "app" and photo.likeness is not None else None
 
 
 async def _developed(data: bytes, app: str, lab: Lab) -> Developed:

@@ -13,6 +13,9 @@ from math import cos, pi
 
 SIDE = 32
 """Pixels in a row and in a column of the small grey picture that is hashed."""
+TRIMMED = 0.035
+"""Of the width and height, what the inner part of a picture lacks on each side: a photo that is cropped by about as
+much resembles it more than the whole."""
 _LOW = 8
 _FLATTEST = 12
 """Less contrast than this (of 255) is a blank: every blank would resemble every other."""

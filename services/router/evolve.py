@@ -1,6 +1,6 @@
 """`evolve`: what each event makes of a case. It only takes down what the event says and knows no calendar."""
 
-from chassis.receipts import likeness_in
+from chassis.receipts import likenesses_in
 from schemas import cases as ev
 from services.router.case import Case, CaseEvent
 from services.router.evolve_moves import ended, to_be_looked_at, turned, waiting, with_
@@ -87,7 +87,7 @@ def _handled(case: Case, event: ev.CaseHandled) -> Case:
         heard_since=(),
         requested=None, said=(*case.said, event.text),
         shown=(*case.shown, *(sha256_of(media_id) for media_id in event.media)),
-        shown_media=(*case.shown_media, *(media_id for media_id in event.media if likeness_in(media_id) is not None)),
+        shown_media=(*case.shown_media, *(media_id for media_id in event.media if likenesses_in(media_id))),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable
 
-from chassis.receipts import likeness_in
+from chassis.receipts import likenesses_in
 
 ALIKE = 8
 """Of the 63 bits of a perceptual hash, so many may differ in two photos that show the same (measured: see
@@ -29,10 +29,10 @@ def sha256_of(media_id: str) -> str:
 def alike(media: Iterable[str], others: Iterable[str]) -> bool:
     """Whether a photo among `media` shows the same picture as one among `others`, as far as their receipts say.
 
-    A picture that is turned by a right angle or mirrored is the same picture.
+    A picture that is turned by a right angle or mirrored is the same picture, and so is the inner part of a picture.
     """
-    known = [likeness for likeness in map(likeness_in, others) if likeness is not None]
-    found = [likeness for likeness in map(likeness_in, media) if likeness is not None]
+    known = [likeness for media_id in others for likeness in likenesses_in(media_id)]
+    found = [likeness for media_id in media for likeness in likenesses_in(media_id)]
     turned = [way for likeness in found for way in orientations(likeness)]
     return any(bits_apart(one, other) <= ALIKE for one in turned for other in known)
 

@@ -6,13 +6,14 @@ The photos are drawn: light, sky, houses, a road in perspective, cars, trees, an
 
 import io
 import random
-from collections.abc import Callable
-from itertools import combinations
+from collections.abc import Callable, Iterable
+from itertools import permutations
 
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from rich.console import Console
 
-from services.intake.photo_likeness import SIDE, likeness_of
+from services.intake.darkroom_picture import small_greys
+from services.intake.photo_likeness import likeness_of
 from services.router.media import ALIKE, bits_apart, orientations
 
 SIZE = (800, 600)
@@ -68,12 +69,21 @@ def _encoded(quality: int) -> Change:
     return change
 
 
-def _cropped(share: float) -> Change:
+def _cropped(left: float, top: float, right: float, bottom: float) -> Change:
     def change(image: Image.Image) -> Image.Image:
-        x, y = int(image.width * share), int(image.height * share)
-        return image.crop((x, y, image.width, image.height - y))
+        wide, high = image.size
+        return image.crop((int(wide * left), int(high * top), wide - int(wide * right), high - int(high * bottom)))
 
     return change
+
+
+def _trimmed(share: float) -> Change:
+    return _cropped(share, share, share, share)
+
+
+def _somehow(seed: int) -> Change:
+    chance = random.Random(seed)
+    return _cropped(*(chance.uniform(0, 0.05) for _ in range(4)))
 
 
 def _turned(way: Image.Transpose) -> Change:
@@ -104,35 +114,44 @@ CHANGES: dict[str, Change] = {
     "25 % darker": lambda image: ImageEnhance.Brightness(image).enhance(0.75),
     "more contrast": lambda image: ImageEnhance.Contrast(image).enhance(1.3),
     "with the date written on it": _signed,
-    "cropped by 1 %": _cropped(0.01),
-    "cropped by 2 %": _cropped(0.02),
-    "cropped by 5 %": _cropped(0.05),
+    **{f"cropped by {percent} %": _trimmed(percent / 100) for percent in (1, 2, 3, 5)},
+    "cropped by 5 % and mirrored": lambda image: _trimmed(0.05)(image).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    **{f"up to 5 % of each side are missing, {n}": _somehow(n) for n in range(1, 5)},
+    "5 % of the left are missing": _cropped(0.05, 0, 0, 0),
+    "5 % of the top are missing": _cropped(0, 0.05, 0, 0),
+    "5 % of the right are missing": _cropped(0, 0, 0.05, 0),
+    "5 % of the bottom are missing": _cropped(0, 0, 0, 0.05),
+    "5 % of the left and top are missing": _cropped(0.05, 0.05, 0, 0),
+    "5 % of the right and bottom are missing": _cropped(0, 0, 0.05, 0.05),
     "turned by 1 degree": lambda image: image.rotate(1, Image.Resampling.BILINEAR, expand=False),
     **{f"{way.name.lower()}, half as large, quality 85": _turned(way) for way in Image.Transpose},
 }
 
 
+def likenesses(image: Image.Image) -> list[int]:
+    """The hashes of the whole picture and of its inner part as the darkroom makes them."""
+    return [found for found in map(likeness_of, small_greys(image)) if found is not None]
+
+
 def likeness(image: Image.Image) -> int:
-    """The hash as the darkroom makes it."""
-    found = likeness_of(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX).tobytes())
-    assert found is not None
-    return found
+    """The hash of the whole picture."""
+    return likenesses(image)[0]
 
 
-def apart(one: int, other: int) -> int:
-    """In how many bits two hashes differ in that orientation of the first in which they differ least."""
-    return min(bits_apart(way, other) for way in orientations(one))
+def apart(kept: Iterable[int], other: int) -> int:
+    """In how many bits a hash differs from that of the kept ones, and in that orientation, that is the nearest."""
+    return min(bits_apart(one, way) for one in kept for way in orientations(other))
 
 
 def distances(places: int) -> dict[str, list[int]]:
     """The distances of each kind of pair, for so many places."""
     before = [scene(place, place) for place in range(places)]
-    hashes = [likeness(image) for image in before]
+    hashes = [likenesses(image) for image in before]
     found = {
         f"same: {name}": [apart(h, likeness(change(i))) for h, i in zip(hashes, before, strict=True)]
         for name, change in CHANGES.items()
     }
-    found["different places"] = [apart(one, other) for one, other in combinations(hashes, 2)]
+    found["different places"] = [apart(one, other[0]) for one, other in permutations(hashes, 2)]
     after = [scene(place, 1000 + place) for place in range(places)]
     found["one place before and after, from a tripod"] = [
         apart(h, likeness(image)) for h, image in zip(hashes, after, strict=True)

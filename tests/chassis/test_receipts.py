@@ -14,6 +14,7 @@ TUESDAY_NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HASH = "ab" * 32
 SQUARE = (112.55261, 37.85531)
 POINTS = st.tuples(st.floats(-180, 180), st.floats(-90, 90))
+HASHES = st.integers(0, 2**64 - 1)
 BYTES = st.binary(min_size=32, max_size=32)
 OLD = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6uhcs7crkdHS2sFfECq_QOR5QoRpJvnC04h2cap"
 """As signed for "app" at that noon by the version that knew no points."""
@@ -42,7 +43,7 @@ def test_a_point_is_read_back_to_the_metre(point: tuple[float, float], sha256: s
     )  # fmt: skip
 
 
-@given(likeness=st.integers(0, 2**64 - 1), point=st.none() | POINTS, sha256=BYTES.map(bytes.hex))
+@given(likeness=HASHES, point=st.none() | POINTS, sha256=BYTES.map(bytes.hex))
 def test_a_likeness_is_read_back_with_the_key_and_without(
     likeness: int, point: tuple[float, float] | None, sha256: str
 ) -> None:
@@ -50,22 +51,43 @@ def test_a_likeness_is_read_back_with_the_key_and_without(
     receipt = receipts.read(KEY, signed)
 
     assert (likeness, likeness, 103 if point else 92) == (
-        receipt.likeness, receipts.likeness_in(signed), len(signed),
+        receipt.likeness, *receipts.likenesses_in(signed), len(signed),
     )  # fmt: skip
     assert (None if point is None else pytest.approx(point, abs=0.51e-5)) == receipt.point
     assert (sha256, TUESDAY_NOON, True) == (receipt.sha256, receipt.at, receipt.is_held_by("app"))
+
+
+@given(likeness=HASHES, inner=HASHES, sha256=BYTES.map(bytes.hex))
+def test_the_likeness_of_the_inner_part_stands_in_the_place_of_the_point(
+    likeness: int, inner: int, sha256: str
+) -> None:
+    signed = receipts.sign(KEY, "app", sha256, TUESDAY_NOON, None, likeness, inner)
+    receipt = receipts.read(KEY, signed)
+
+    assert (receipts.LENGTH_WITH_BOTH, [likeness, inner]) == (len(signed), receipts.likenesses_in(signed))
+    assert (sha256, TUESDAY_NOON, None, likeness, inner) == (
+        receipt.sha256, receipt.at, receipt.point, receipt.likeness, receipt.inner,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("point", "likeness"), [(SQUARE, 1), (None, None), (SQUARE, None)])
+def test_a_receipt_with_a_likeness_of_the_inner_part_has_no_point_and_one_of_the_whole(
+    point: tuple[float, float] | None, likeness: int | None
+) -> None:
+    with pytest.raises(ValueError, match="inner"):
+        receipts.sign(KEY, "app", HASH, TUESDAY_NOON, point, likeness, 1)
 
 
 @pytest.mark.parametrize("point", [None, SQUARE])
 def test_a_receipt_of_before_has_no_likeness(point: tuple[float, float] | None) -> None:
     signed = receipts.sign(KEY, "app", HASH, TUESDAY_NOON, point)
 
-    assert (None, None) == (receipts.read(KEY, signed).likeness, receipts.likeness_in(signed))
+    assert (None, []) == (receipts.read(KEY, signed).likeness, receipts.likenesses_in(signed))
 
 
 @pytest.mark.parametrize("text", ["", "m1", "迎" * 92, "A" * 92, "=" * 103])
 def test_what_is_no_receipt_has_no_likeness(text: str) -> None:
-    assert None is receipts.likeness_in(text)
+    assert [] == receipts.likenesses_in(text)
 
 
 def test_a_receipt_without_a_point_is_what_it_always_was() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chassis.receipts import likenesses_in
 from schemas import cases as ev
 from schemas.events import Named
 from schemas.ids import case_id_of
@@ -143,6 +144,12 @@ def test_a_photo_that_was_served_is_the_same_photo_when_it_is_sent_back(intake: 
     assert first["media_id"][:42] == again["media_id"][:42]
     assert (first["width"], first["height"]) == (again["width"], again["height"])
     assert served == read(intake, sender, again["media_id"]).content
+
+
+def test_the_receipt_of_a_citizens_photo_has_a_likeness_of_its_inner_part_in_place_of_a_point(intake: Intake) -> None:
+    citizens, platforms = (likenesses_in(sent(intake, kind, 31)["media_id"]) for kind in ("app", "platform"))
+
+    assert (2, platforms) == (len(citizens), citizens[:1])
 
 
 def test_a_client_that_sends_too_much_without_citing_it_is_told_to_wait(intake: Intake) -> None:

@@ -65,9 +65,11 @@ def written(system: System, east: float, north: float) -> Point:
     return {"WGS-84": wgs, "GCJ-02": gcj, "BD-09": gcj_to_bd(*gcj)}[system]
 
 
-def like(content: str, likeness: int, point: tuple[float, float] | None = None) -> str:
+def like(
+    content: str, likeness: int, point: tuple[float, float] | None = None, inner: int | None = None
+) -> str:  # fmt: skip
     """A receipt with a perceptual hash, of bytes that nobody else has sent."""
-    return receipts.sign(b"k" * 32, "P016", content * 32, TUESDAY_1000, point, likeness)
+    return receipts.sign(b"k" * 32, "P016", content * 32, TUESDAY_1000, point, likeness, inner)
 
 
 PICTURE = 0x7CC3_5938_C649_31CA
@@ -78,6 +80,8 @@ KEPT = 0x7CC3_5938_C649_31CF
 ALMOST, JUST_NOT = 0x1FE, 0x3FE
 """As many bits as may be changed, and one more."""
 LIKE_BEFORE, KEPT_BEFORE = (after(None, opening(media=(like("aa", of),))) for of in (PICTURE, KEPT))
+INNER_BEFORE = after(None, opening(media=(like("aa", 0xE66A_687B_8993_9FD4, inner=PICTURE),)))
+"""Of the reporter's photo, the inner part is the picture."""
 LIKE_AFTER = walk(
     dispatched(),
     [
@@ -108,6 +112,12 @@ FINDINGS: Sequence[tuple[str, Case, Handle, tuple[str, ...]]] = [
          ("photo_from_before",))
         for way, seen in WAYS.items()
     ),
+    *(
+        (f"the inner part of the reporter's photo, {way}", INNER_BEFORE, showing(like("ef", seen)),
+         ("photo_from_before",))
+        for way, seen in WAYS.items()
+    ),
+    ("what differs from whole and inner part", INNER_BEFORE, showing(like("ef", PICTURE ^ JUST_NOT)), ()),
     ("twice hashed by an earlier version", KEPT_BEFORE, showing(like("ef", KEPT)), ("photo_from_before",)),
     ("and says where it was taken", LIKE_BEFORE, showing(like("ef", PICTURE, (LON, LAT))), ("photo_from_before",)),
     ("a photo of before there were such hashes", LIKE_BEFORE, shows("ef"), ()),
