@@ -39,9 +39,9 @@ class Suspect:
     witnessed: bool = False
 
     def is_blamed_by(self, written: Collection[str]) -> bool:
-        """Whether a record of its kind that passed, and wrote to these tables, shows that the environment is well."""
-        unread, table = self.at
-        return unread or (table in written if table else bool(written))
+        """Whether a record of its kind that passed and wrote this (`written.py`) shows that the environment is well."""
+        unread, table = self.at  # a table may refuse new rows and let the old ones be updated
+        return unread or (f"insert {table}" in written if table else bool(written))
 
 
 class Suspects:
@@ -63,7 +63,7 @@ class Suspects:
         return suspect.failures >= TRIES and suspect.witnessed and len(self._of) <= MOST_SUSPECTS
 
     def settled(self, records: Iterable[Any], worked: Iterable[Any], written: Collection[str] = ()) -> None:
-        """Notes that `records` are settled. Those that were `worked` wrote to these tables, if that is known."""
+        """Notes that `records` are settled. Those that were `worked` wrote this, if it is known."""
         for record in records:
             suspect = self._of.get(record.partition)
             if suspect is not None and suspect.offset <= record.offset:
@@ -78,7 +78,7 @@ class Suspects:
         return suspect is not None and suspect.failures >= TRIES - 1 and not suspect.witnessed
 
     def witness(self, partition: int, written: Collection[str]) -> bool:
-        """Notes that a record like the suspect of `partition` would pass and write to these. True if that is enough."""
+        """Notes that a record like the suspect of `partition` would pass and write this. True if that is enough."""
         suspect = self._of.get(partition)
         if suspect is not None:
             suspect.witnessed |= suspect.is_blamed_by(written)

@@ -12,7 +12,7 @@ from chassis.postgres.pool import Connection
 
 @asynccontextmanager
 async def tables_written(connection: Connection, schema: str) -> AsyncIterator[set[str]]:
-    """Fills the set, at the end, with the tables of `schema` in which rows were inserted or updated in between.
+    """Fills the set, at the end, with what was done to tables of `schema` in between: `insert towns`, `update towns`.
 
     To be used inside a transaction. Rows that are only locked or deleted do not count.
     """
@@ -20,14 +20,14 @@ async def tables_written(connection: Connection, schema: str) -> AsyncIterator[s
     before = await _counts(connection, schema)
     yield written
     after = await _counts(connection, schema)
-    written |= {table for table, count in after.items() if count > before.get(table, 0)}
+    written |= {done for done, count in after.items() if count > before.get(done, 0)}
 
 
 async def _counts(connection: Connection, schema: str) -> dict[str, int]:
     # They may still hold what earlier transactions of the session have written: only the difference means anything.
     rows = await connection.fetch(
-        """select relname, n_tup_ins + n_tup_upd as count from pg_stat_xact_user_tables
+        """select relname, n_tup_ins as insert, n_tup_upd as update from pg_stat_xact_user_tables
            where schemaname = $1 and n_tup_ins + n_tup_upd > 0""",
         schema,
     )
-    return {row["relname"]: row["count"] for row in rows}
+    return {f"{do} {row['relname']}": row[do] for row in rows for do in ("insert", "update")}

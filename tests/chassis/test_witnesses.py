@@ -118,4 +118,4 @@ async def test_rows_that_are_locked_kept_as_they_are_or_rolled_back_are_not_writ
             await connection.execute(sql)
         found.append(written)
 
-    assert [{"seen"}, set(), set(), set(), {"seen"}, set()] == found
+    assert [{"insert seen"}, set(), set(), set(), {"update seen"}, set()] == found

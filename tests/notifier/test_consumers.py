@@ -65,7 +65,7 @@ async def test_what_was_told_before_writes_nothing_and_is_no_evidence_that_writi
             await notifier.tell_within(connection, event)
         written.append(tables)
 
-    assert [{"reporters"}, set(), True, set()] == [*written[:2], "cases" in written[2], written[3]]
+    assert [{"insert reporters"}, set(), True, set()] == [*written[:2], "insert cases" in written[2], written[3]]
 
 
 async def test_only_what_was_committed_wakes_whoever_waits_and_only_once(notifier: Notifier) -> None:

@@ -66,7 +66,7 @@ async def test_what_is_taken_again_writes_nothing_and_is_no_evidence_that_writin
             await on_batch(connection, door, [(record, read(record))])
         written.append(tables)
 
-    assert ["reports" in written[0], "answers" in written[2]] == [True, True]
+    assert ["insert reports" in written[0], "insert answers" in written[2]] == [True, True]
     assert [set(), set()] == [written[1], written[3]]
 
 
