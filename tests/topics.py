@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 async def whole_topic(kafka: str, topic: str) -> list[Any]:

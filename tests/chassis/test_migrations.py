@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis.postgres.migrations import migrate
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 REVISION = '''"""Trial."""
 
 from alembic import op

@@ -12,7 +12,7 @@ from chassis.postgres.horizon import WRITERS
 from chassis.postgres.pool import Database, Unavailable
 from stack.processes import free_port
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.topics import whole_topic
 
 TUESDAY_NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NAMES = uuid.UUID("0b8c6c1e-2f0e-5a52-9a65-0e7b0f5f4c11")
-PATIENCE = 20.0
+PATIENCE = 40.0
 ROWS = 60
 
 

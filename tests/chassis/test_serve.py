@@ -16,7 +16,7 @@ from chassis.kafka.connection import keep_connected
 from stack.prepare import ROOT
 from stack.processes import free_port
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 PROGRAM = """
 import asyncio, sys
 import uvloop

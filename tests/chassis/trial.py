@@ -17,7 +17,7 @@ from chassis.postgres import outbox
 from chassis.postgres.pool import Connection, Database, Unavailable
 
 TUESDAY_NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 def headers() -> dict[str, str]:

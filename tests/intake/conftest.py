@@ -53,7 +53,7 @@ class Intake:
             )
         self.until_ready(ready)
 
-    def until_ready(self, ready: bool, patience: float = 40) -> None:
+    def until_ready(self, ready: bool, patience: float = 90) -> None:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             try:

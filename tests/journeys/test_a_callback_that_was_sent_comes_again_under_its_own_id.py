@@ -10,7 +10,7 @@ import aiohttp
 from tests.journeys.town import Town, until
 from tests.standins.app import App, listening
 
-LEASE = 45.0
+LEASE = 90.0
 """Seconds after which a claim that nobody settled is taken again, with room."""
 
 

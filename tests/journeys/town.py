@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer
 from stack.processes import spawn
 from stack.up import Supervised, System
 
-PATIENCE = 45.0
+PATIENCE = 90.0
 CATEGORY = "E0401"
 """A happening whose handling owes no photo."""
 AGAIN = (429, 500, 502, 503)

@@ -72,7 +72,7 @@ ROOT = Path(__file__).parents[2]
 SHANGHAI = timezone(timedelta(hours=8))
 TUESDAY_1000 = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
 TUESDAY_1200 = datetime(2026, 11, 24, 12, 0, tzinfo=SHANGHAI)
-PATIENCE = 15.0
+PATIENCE = 30.0
 WORDING = read_wording(ROOT / "cities/taiyuan")
 DRAINS = Named(code="P016", name="市排水管理处")
 JINYANG, FENHE, PLATFORM = "ssp_app_jinyang", "ssp_app_fenhe", "ssp_platform_P016"

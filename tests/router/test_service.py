@@ -25,7 +25,7 @@ from tests.router.conftest import RECEIPT_KEY, ROOT, TUESDAY_1000, Record, recor
 
 DRAINS = {"Authorization": "Bearer ssp_platform_P016"}
 CENTRE = {"Authorization": "Bearer ssp_centre_one"}
-PATIENCE = 30
+PATIENCE = 60
 
 
 @dataclass

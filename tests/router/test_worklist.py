@@ -186,11 +186,11 @@ async def test_sweeps_beside_many_writers_pass_nothing(door: Door, call: Caller)
 
 
 async def test_a_waiting_platform_is_told_as_soon_as_it_is_given_a_case(door: Door, call: Caller) -> None:
-    waiting = asyncio.create_task(call.get(DRAINS, WORKLIST, wait=10))
+    waiting = asyncio.create_task(call.get(DRAINS, WORKLIST, wait=30))
     while not door.waking.awaited:
         await asyncio.sleep(0.01)
     await reported(door, 1)
-    answer = await asyncio.wait_for(waiting, 5)
+    answer = await asyncio.wait_for(waiting, 20)
 
     assert of(1) == [item["case_id"] for item in answer.json()["items"]]
 
@@ -200,11 +200,11 @@ async def test_a_waiting_platform_is_told_of_what_another_process_gives_it(
 ) -> None:
     other = another(door, service_url("router"))
     await other.database.open()
-    waiting = asyncio.create_task(call.get(DRAINS, WORKLIST, wait=20))
+    waiting = asyncio.create_task(call.get(DRAINS, WORKLIST, wait=30))
     while not door.waking.awaited:
         await asyncio.sleep(0.01)
     await reported(other, 1)
-    answer = await asyncio.wait_for(waiting, 10)
+    answer = await asyncio.wait_for(waiting, 20)
     await other.database.close()
 
     assert of(1) == [item["case_id"] for item in answer.json()["items"]]
