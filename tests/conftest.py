@@ -20,8 +20,10 @@ from stack.postgres import Postgres
 from stack.prepare import SERVICES, as_role, make_topics
 
 forget_own()
-# How fast an example is says more of the machine than of the code: nothing fails for its time.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast an example is says more of the machine than of the code: nothing fails for its time. The examples are the
+# same in every run, so that none fails by chance; `pytest --hypothesis-profile search` draws others, and more of them.
+settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("house"), derandomize=False, max_examples=1000)
 settings.load_profile("house")
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".test-run"
