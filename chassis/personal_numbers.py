@@ -73,7 +73,7 @@ def personal_numbers(text: str, public: Collection[str] = ()) -> Iterator[Found]
 
 def _identity(text: str, run: Run, ends: frozenset[int], start: int) -> Found | None:
     body = run.digits[start : start + 17]
-    if len(body) < 17 or body[0] == "0" or not _is_date(body[6:14]):
+    if len(body) < 17 or body[0] == "0" or not _is_date(body[6:14]) or _is_listed(run, start, start + 17):
         return None
     check = _CHECKS[sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True)) % 11]
     letters = run.at[start : start + 17]
@@ -83,6 +83,12 @@ def _identity(text: str, run: Run, ends: frozenset[int], start: int) -> Found | 
         found = _CHECKED_BY_X.match(text, letters[-1] + 1) if start + 17 in ends else None
         last = found.end() - 1 if found else None
     return Found("id_number", letters[0], last + 1, (*letters, last), 2, 2) if last is not None else None
+
+
+def _is_listed(run: Run, first: int, upto: int) -> bool:
+    """Whether the digits are those of several things in a row, such as a number, a date and a time of day."""
+    kinds = run.grouping(first, upto)[1]
+    return len(kinds) > 3 and bool(kinds & _LISTING)
 
 
 def _is_date(digits: str) -> bool:

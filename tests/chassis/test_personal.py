@@ -4,7 +4,7 @@ from datetime import date, datetime
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chassis.personal import mask
@@ -184,10 +184,12 @@ def test_a_case_number_is_nobodys_phone(number: str) -> None:
 @given(
     lon=st.floats(112, 113),
     lat=st.floats(37, 38),
-    at=st.datetimes(),
+    at=st.datetimes(datetime(1900, 1, 1), datetime(2099, 12, 31)),  # noqa: DTZ001
     yuan=st.floats(0, 1e7),
     plate=st.from_regex(r"晋[A-Z][A-Z0-9]{5}", fullmatch=True),
 )
+@example(lon=112.6, lat=37.8, at=datetime(2018, 10, 12, 2, 50, 41), yuan=997.22, plate="晋AD5230")  # noqa: DTZ001
+@example(lon=112.8, lat=37.6, at=datetime(1919, 2, 7, 3, 2, 32), yuan=658431.22, plate="晋AB2057")  # noqa: DTZ001
 def test_points_instants_amounts_and_plates_stay(lon: float, lat: float, at: datetime, yuan: float, plate: str) -> None:
     text = f"{plate}，{at:%Y-%m-%d %H:%M:%S}，{lon:.6f},{lat:.6f}，{yuan:,.2f}元"
 
