@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from chassis.personal import mask
+from chassis.plain_text import visible_length
 from chassis.receipts import sign
 from services.intake import fingerprint as shapes
 from services.intake.feedback import Dispute, Rating
@@ -24,7 +25,7 @@ PLACE: dict[str, Any] = {"lon": 112.558851, "lat": 37.855804, "system": "GCJ-02"
 BODY: dict[str, Any] = {"text": " 便道井盖缺失\n", "category": "C0102", "place": PLACE, "reporter": {"ref": "u-1"}}
 FIRST, AGAIN = (sign(KEY, "app", "ab" * 32, TUESDAY_1000 + timedelta(hours=hours)) for hours in (0, 20))
 OTHER = sign(KEY, "app", "cd" * 32, TUESDAY_1000)
-WORDS = st.text(st.characters(exclude_categories=["C"]), min_size=2, max_size=20).filter(str.strip)
+WORDS = st.text(st.characters(exclude_categories=["C"]), min_size=2, max_size=20).filter(visible_length)
 REFS = st.from_regex(r"[a-z]{1,9}", fullmatch=True)
 BODIES = st.fixed_dictionaries(
     {

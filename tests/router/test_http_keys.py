@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.plain_text import visible_length
 from services.router.act import Door
 from services.router.http_bodies import Body
 from services.router.http_centre_lists import DeclineItem, FileItem
@@ -29,7 +30,9 @@ ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
 )
-WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=2, max_size=20)
+WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=2, max_size=20).filter(
+    lambda words: visible_length(words) >= 2  # some marks cannot be seen by themselves
+)
 GENERATIONS = st.integers(1, 1000)
 BODIES: list[tuple[type[Body], st.SearchStrategy[dict[str, Any]]]] = [
     (AcceptItem, st.fixed_dictionaries({"case_id": st.uuids().map(str), "generation": GENERATIONS})),
