@@ -12,5 +12,8 @@ TIMER_OVERDUE = Gauge(
 TIMERS_STUCK = Gauge(
     "router_timers_stuck", "Cases whose due steps fail by themselves in this process and are tried again less often"
 )
+RESCHEDULES_STUCK = Gauge(
+    "router_reschedules_stuck", "Cases whose deadlines fail by themselves to follow the calendar and are tried again"
+)
 EVENTS = Counter("router_events", "Events of committed transactions, by kind", ["event"])
 REFUSALS = Counter("router_refusals", "Commands refused in committed transactions, by reason", ["command", "reason"])

@@ -12,10 +12,11 @@ from services.router import ledger_calendar
 from services.router.act import Door
 from services.router.clocks import WorkingCalendar
 from services.router.rounds import make_round
-from services.router.rounds_calendar import follow_calendar, reschedule_all
+from services.router.rounds_calendar import Walk, follow_calendar, reschedule_all
 from tests.router.conftest import CITY, SHANGHAI, hour
 from tests.router.desk import BLOCKED_DRAIN, POTHOLE, another, brought_to, case_of, later, reported, standing
 from tests.router.http import CENTRE, ROADS, Caller
+from tests.router.test_stuck import break_code, mend
 
 WEDNESDAY, THURSDAY = date(2026, 11, 25), date(2026, 11, 26)
 
@@ -151,6 +152,26 @@ async def test_what_was_cut_short_is_done_again_from_the_beginning_and_moves_onl
     await reschedule_all(holiday)
 
     assert [case_of(1), case_of(2)] == await rescheduled(door)
+
+
+async def test_a_case_that_fails_by_itself_is_moved_later_and_the_others_at_once(door: Door, call: Caller) -> None:
+    await reported(door, 1, 2, 3, category=POTHOLE)
+    await reschedule_all(door)
+    await break_code(door, [case_of(2)])
+    holiday, walk = in_a_city_with(door, {WEDNESDAY: False}), Walk()
+    first = await reschedule_all(holiday, walk)
+    moved = await rescheduled(door)
+    shown = REGISTRY.get_sample_value("router_reschedules_stuck")
+    early = await reschedule_all(holiday, walk)
+    await mend(door, [case_of(2)])
+    later(door, seconds=1)
+    second = await reschedule_all(holiday, walk)
+
+    assert (False, 1, False, True) == (first, shown, early, second)
+    assert sorted([case_of(1), case_of(3)]) == sorted(moved)
+    assert [*moved, case_of(2)] == await rescheduled(door)
+    assert holiday.city.calendar.version == await ledger_calendar.followed(door.database)
+    assert 0 == REGISTRY.get_sample_value("router_reschedules_stuck")
 
 
 async def test_deadlines_beyond_the_published_calendar_are_counted_until_it_is_published(
