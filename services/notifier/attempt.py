@@ -56,7 +56,7 @@ class Stop:
 
 def spread_of(notice_id: UUID) -> float:
     """0.8 to 1.2, always the same for one notice: keeps the retries of an outage from arriving together."""
-    return 0.8 + 0.4 * (notice_id.int % 10_007) / 10_006
+    return min(1.2, 0.8 + 0.4 * (notice_id.int % 10_007) / 10_006)
 
 
 def next_step(tried: int, last: Attempt | None, at: datetime, spread: float) -> Send | WaitUntil | Stop:

@@ -5,7 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.notifier.attempt import (
@@ -117,6 +117,7 @@ def test_no_retry_after_raises_or_asks_for_more_than_a_day(header: str) -> None:
 
 
 @given(st.uuids())
+@example(UUID(int=10_006))
 def test_the_spread_of_a_notice_is_constant_and_within_a_fifth(notice_id: UUID) -> None:
     spread = spread_of(notice_id)
 
