@@ -29,7 +29,7 @@ async def trial(kafka: str, postgres: str) -> AsyncIterator[Trial]:
         *failing.ddl(name),
     ):
         await connection.execute(statement)
-    database = Database(postgres, "trial", 4)
+    database = Database(postgres, "trial", 4, patience=20)
     await database.open()
     made = Trial(kafka, postgres, name, database)
     yield made
