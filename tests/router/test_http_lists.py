@@ -87,32 +87,30 @@ async def test_half_of_a_list_is_done_and_the_other_half_is_told_why_not(door: D
     assert [200] == [item["status"] for item in seen.json()["items"]]
 
 
-@pytest.mark.parametrize("act", LISTS)
-@pytest.mark.parametrize(
-    ("items", "reason", "fields"),
-    [
-        ([], "unfit_body", ["items"]),
-        (101, "unfit_body", ["items"]),
-        ([{}, {"generation": None}], "unfit_body", ["items[1].generation"]),
-        ([{}, {}, {"seq": 0}], "unfit_body", ["items[2].seq"]),
-        ([{}, {"case_id": "x"}], "unfit_body", ["items[1].case_id"]),
-        (
-            [{}, {}, {"case_id": case_of(1)}, {"case_id": case_of(2)}],
-            "case_twice",
-            ["items[2].case_id", "items[3].case_id"],
-        ),
-        ([{"unknown": 1}], "unfit_body", ["items[0].unknown"]),
-    ],
-)
-async def test_an_unfit_list_is_refused_as_a_whole_and_its_items_are_named(
-    door: Door, call: Caller, act: str, items: Any, reason: str, fields: list[str]
-) -> None:
-    said = CENTRES[act][1]
-    parts = [{}] * items if isinstance(items, int) else items
-    listed = [said | {"case_id": case_of(n), "generation": 1} | part for n, part in enumerate(parts, 1)]
-    answer = await call.post(CENTRE, f"/v1/review/{act}", {"items": listed})
+UNFIT_LISTS: list[tuple[Any, str, list[str]]] = [
+    ([], "unfit_body", ["items"]),
+    (101, "unfit_body", ["items"]),
+    ([{}, {"generation": None}], "unfit_body", ["items[1].generation"]),
+    ([{}, {}, {"seq": 0}], "unfit_body", ["items[2].seq"]),
+    ([{}, {"case_id": "x"}], "unfit_body", ["items[1].case_id"]),
+    (
+        [{}, {}, {"case_id": case_of(1)}, {"case_id": case_of(2)}],
+        "case_twice",
+        ["items[2].case_id", "items[3].case_id"],
+    ),
+    ([{"unknown": 1}], "unfit_body", ["items[0].unknown"]),
+]
 
-    assert (422, reason, fields) == refusal(answer)
+
+@pytest.mark.parametrize("act", LISTS)
+async def test_an_unfit_list_is_refused_as_a_whole_and_its_items_are_named(door: Door, call: Caller, act: str) -> None:
+    said, answers = CENTRES[act][1], []
+    for items, _, _ in UNFIT_LISTS:
+        parts = [{}] * items if isinstance(items, int) else items
+        listed = [said | {"case_id": case_of(n), "generation": 1} | part for n, part in enumerate(parts, 1)]
+        answers.append(await call.post(CENTRE, f"/v1/review/{act}", {"items": listed}))
+
+    assert [(422, reason, fields) for _, reason, fields in UNFIT_LISTS] == [refusal(answer) for answer in answers]
 
 
 async def test_a_refused_item_of_a_platform_without_the_photo_leaves_the_others_done(door: Door, call: Caller) -> None:
