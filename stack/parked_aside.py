@@ -12,6 +12,7 @@ import asyncpg
 
 from chassis.personal import mask
 from chassis.postgres import failing
+from chassis.postgres.blame import CLIENT_ERRORS
 from chassis.postgres.failing import Decision, Place
 from chassis.postgres.pool import Connection
 from schemas.topics import TOPICS
@@ -51,7 +52,7 @@ async def park(
             await connection.close()
     except asyncpg.UndefinedTableError as why:
         raise Failed(f"{why}. This database was not prepared by this version: `python -m stack prepare`.") from why
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as why:
+    except (asyncpg.PostgresError, *CLIENT_ERRORS, ValueError) as why:
         raise Failed(f"PostgreSQL cannot be asked: {type(why).__name__}: {why}".splitlines()[0]) from why
 
 

@@ -53,7 +53,7 @@ def prepare_or_say(kafka: str | None, database: str | None, passwords: dict[str,
         raise Unfit(f"PostgreSQL refuses DATABASE_URL: {why}. Correct the address.") from why
     except (asyncpg.InterfaceError, ValueError) as why:
         raise Unfit(f"A setting is wrong: {why}. Correct DATABASE_URL or KAFKA_*.") from why
-    except (asyncpg.PostgresError, DBAPIError, KafkaError, OSError) as why:
+    except (asyncpg.PostgresError, asyncpg.InternalClientError, DBAPIError, KafkaError, OSError) as why:
         said = str(why).splitlines() or [type(why).__name__]
         raise Failed(f"Kafka or PostgreSQL cannot be made ready: {type(why).__name__}: {said[0]}") from why
 

@@ -18,7 +18,7 @@ from faststream.kafka import KafkaBroker
 from chassis import faults
 from chassis.http.metrics import OUTBOX_ROWS, RELAY_FAILED
 from chassis.logs import log
-from chassis.postgres.pool import Unavailable
+from chassis.postgres.blame import CLIENT_ERRORS, Unavailable
 
 MOST_ROWS = 1000
 POLL_SECONDS = 0.5
@@ -26,16 +26,9 @@ LINGER_SECONDS = 0.004
 """Waited before each look, so that the rows of acts at the same moment go in one run."""
 AWAY_SECONDS = 1.0
 ACK_SECONDS = 60.0
-_PASSES = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    Unavailable,
-    KafkaError,
-    OSError,
-    TimeoutError,
-    IncorrectState,
-)
-"""What trying again cures. `IncorrectState`: the broker is not connected yet, or not any more."""
+PASSES = (asyncpg.PostgresError, *CLIENT_ERRORS, Unavailable, KafkaError, IncorrectState)
+"""What trying again cures. `IncorrectState`: the broker is not connected yet, or not any more. A server that is killed
+while it notifies can leave the client's protocol in a state in which it raises `InternalClientError`."""
 
 
 class Relay:
@@ -50,7 +43,7 @@ class Relay:
         while not stopping.is_set():
             try:
                 await self._session(stopping)
-            except _PASSES as why:
+            except PASSES as why:
                 RELAY_FAILED.labels(self._schema).inc()
                 log.warning("relay.failed", schema=self._schema, why=f"{type(why).__name__}: {why}"[:200])
                 await _wait(stopping, AWAY_SECONDS)

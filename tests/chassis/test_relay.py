@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
+from asyncpg import exceptions as pg
 from prometheus_client import REGISTRY
 
 from chassis.kafka.envelope import headers_of
 from chassis.kafka.producer import Unsent, broker_of
-from chassis.kafka.relay import MOST_ROWS, Relay
-from chassis.postgres import outbox
+from chassis.kafka.relay import MOST_ROWS, PASSES, Relay
+from chassis.postgres import blame, outbox
 from chassis.postgres.pool import Connection, Database
 from tests.topics import whole_topic
 
@@ -29,6 +30,22 @@ ROWS = 60
 def unsent(topic: str, number: int, keys: int) -> Unsent:
     headers = headers_of(uuid.uuid5(NAMES, str(number)), "trial.made", "trial", TUESDAY_NOON)
     return Unsent(topic, b"key-%d" % (number % keys), b"%d" % number, headers)
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+            pg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+            pg.ProtocolError("unexpected message"), pg.InterfaceError("connection is closed"),
+            pg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+            pg.AdminShutdownError("terminating connection"), pg.ReadOnlySQLTransactionError("read-only"),
+            ConnectionResetError(), BrokenPipeError(), TimeoutError(), asyncio.IncompleteReadError(b"", 4),
+    ],
+    ids=lambda why: type(why).__name__,
+)  # fmt: skip
+def test_what_a_lost_server_makes_the_client_raise_is_waited_out(why: Exception) -> None:
+    assert isinstance(why, PASSES)
+    assert blame.is_transient(why)
 
 
 @dataclass
