@@ -40,7 +40,7 @@ fix: venv ## mend format and rules where that can be done by machine
 	$(BIN)/python -m ruff format .
 
 test: venv ## the whole suite on a real Kafka and a real PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/journeys
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/journeys
 	$(BIN)/python -m pytest -n 2 --dist load --maxschedchunk=1 tests/journeys
 
 journeys: venv ## only the black-box journeys

@@ -71,6 +71,11 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput["addresses"] = SERVERS.addresses(node.gateway.id)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of `tests/stack` come first: few tests that take long, for which nobody is to wait at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/stack/"))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         SERVERS.stop()
