@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,9 @@ def database_url(postgres: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def service_url(database_url: str) -> Callable[[str], str]:
-    """`service_url("router")`: migrates that service's schema and returns the address for its own role."""
+    """`service_url("router")`: migrates that service's schema once and returns the address for its own role."""
 
+    @cache
     def migrated(service: str) -> str:
         url = as_role(database_url, service, None)
         _run_sync(lambda: migrate(url, service, ROOT / "services" / service / "migrations"))
