@@ -5,7 +5,8 @@ tried again in halves, until what fails stands alone; everything else takes effe
 """
 
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from chassis.postgres.blame import ENVIRONMENT_ERRORS
 
 MAX_FAILURES = 50
 """How many items are blamed at once. Beyond them the rest is left for later: the code may be to blame."""
+MAX_NAMED = 20
+"""How many of the items that failed a line of the log names."""
 _ROOT = Path(__file__).parents[2]
 
 T = TypeVar("T")
@@ -47,6 +50,11 @@ async def by_halves(
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
     return done, failed
+
+
+def named(keys: Iterable[object]) -> list[str]:
+    """The first of many keys, as a line of the log names them."""
+    return [str(key) for key in islice(keys, MAX_NAMED)]
 
 
 def cause_of(why: Exception) -> str:

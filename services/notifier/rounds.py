@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from chassis import faults
 from chassis.logs import log
-from chassis.postgres.halving import by_halves, cause_of
+from chassis.postgres.halving import by_halves, cause_of, named
 from chassis.postgres.pool import DATABASE_ERRORS, Database
 from chassis.setbacks import Setbacks
 from services.notifier import ledger_attempts, ledger_endpoints
@@ -23,7 +23,7 @@ from services.notifier.callback import Callbacks
 from services.notifier.ledger_attempts import Claimed, Result
 from services.notifier.ledger_endpoints import Registered
 from services.notifier.metrics import STUCK
-from services.notifier.rounds_recording import AWAY_SECONDS, MAX_AGAIN, MAX_NAMED, Recording, Sent
+from services.notifier.rounds_recording import AWAY_SECONDS, MAX_AGAIN, Recording, Sent
 from services.notifier.signature import headers_of
 from services.notifier.sms import Texts
 
@@ -146,7 +146,7 @@ class Rounds:
         STUCK.labels("sending").set(len(self._stuck))
         if failures:
             log.error(
-                "notices.unsent", count=len(failures), notice_ids=[str(n) for n, _ in failures[:MAX_NAMED]],
+                "notices.unsent", count=len(failures), notice_ids=named(n for n, _ in failures),
                 cause=cause_of(failures[0][1]),
             )  # fmt: skip
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from chassis import faults
 from chassis.logs import log
-from chassis.postgres.halving import by_halves, cause_of
+from chassis.postgres.halving import by_halves, cause_of, named
 from chassis.postgres.pool import DATABASE_ERRORS, Connection, Database
 from chassis.setbacks import Setbacks
 from services.notifier import ledger_attempts, ledger_endpoints
@@ -29,7 +29,6 @@ MOST_LAST_TRIES = 3
 """Tries to record while stopping; then the leases run out and the notices are repeated under their ids."""
 MAX_AGAIN = 10
 """How many held results are tried again at once."""
-MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +138,32 @@ class Recording:
 
     async def _hold(self, failed: Sequence[tuple[Sent, Exception]]) -> None:
         """Keeps what cannot be recorded, and its claim, so that no other process sends it again."""
-        at = self._now()
+        at, claims = self._now(), []
         for sent, _ in failed:
             if sent.notice_id not in self._held:
                 self._free(sent.result.claimed.lane)
             self._held[sent.notice_id] = sent
-            until = at + self._setbacks.failed(sent.notice_id, at) + LEASE
-            await by_halves([sent], lambda part: self._keep(part[0], until), passing=())  # noqa: B023 - called at once
+            claims.append((sent, at + self._setbacks.failed(sent.notice_id, at) + LEASE))
         STUCK.labels("recording").set(len(self._held))
         log.error(
-            "notices.unrecorded", count=len(failed), notice_ids=[str(sent.notice_id) for sent, _ in failed[:MAX_NAMED]],
+            "notices.unrecorded", count=len(failed), notice_ids=named(sent.notice_id for sent, _ in failed),
             cause=cause_of(failed[0][1]),
         )  # fmt: skip
+        await self._keep(claims)
 
-    async def _keep(self, sent: Sent, until: datetime) -> None:
-        await ledger_attempts.hold(self._database, sent.result.claimed, until)
+    async def _keep(self, claims: Sequence[tuple[Sent, datetime]]) -> None:
+        """Prolongs the claims. One that cannot be prolonged runs out, and its notice is sent again under its id."""
+        try:
+            _, unkept = await by_halves(claims, self._prolong)
+        except DATABASE_ERRORS as why:
+            log.warning("claims.unkept", count=len(claims), cause=cause_of(why))
+            return
+        if unkept:
+            log.warning("claims.unkept", count=len(unkept), cause=cause_of(unkept[0][1]))
+
+    async def _prolong(self, claims: Sequence[tuple[Sent, datetime]]) -> None:
+        for sent, until in claims:
+            await ledger_attempts.hold(self._database, sent.result.claimed, until)
 
     async def _judge(self, connection: Connection, part: Sequence[Sent]) -> None:
         """Keeps each endpoint's health: the newest outcome of the batch speaks for it, but "gone" always counts."""

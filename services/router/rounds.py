@@ -12,7 +12,7 @@ from uuid import UUID
 
 from chassis import faults
 from chassis.logs import log
-from chassis.postgres.halving import MAX_FAILURES, by_halves, cause_of
+from chassis.postgres.halving import MAX_FAILURES, by_halves, cause_of, named
 from chassis.postgres.pool import DATABASE_ERRORS
 from chassis.setbacks import Setbacks
 from services.router import ledger_timers
@@ -25,8 +25,6 @@ from services.router.timers import Timer
 ROUND_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 MAX_AGAIN = 10
 """How many stuck cases a round tries again."""
-MAX_NAMED = 20
-"""How many stuck cases a line of the log names."""
 
 
 async def ring_due_timers(door: Door, stopping: asyncio.Event) -> None:
@@ -91,6 +89,6 @@ def _note(stuck: Setbacks[UUID], again: Sequence[UUID], failed: Sequence[tuple[U
     TIMERS_STUCK.set(len(stuck))
     if failed:
         log.error(
-            "timers.stuck", cases=len(failed), case_ids=[str(case_id) for case_id, _ in failed[:MAX_NAMED]],
+            "timers.stuck", cases=len(failed), case_ids=named(case_id for case_id, _ in failed),
             cause=cause_of(failed[0][1]), again_in_s=min(waits).total_seconds(),
         )  # fmt: skip

@@ -11,7 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from chassis.logs import log
-from chassis.postgres.halving import MAX_FAILURES, by_halves, cause_of
+from chassis.postgres.halving import MAX_FAILURES, by_halves, cause_of, named
 from chassis.postgres.pool import DATABASE_ERRORS
 from chassis.setbacks import Setbacks
 from services.router import ledger_calendar
@@ -22,7 +22,6 @@ from services.router.metrics import PROVISIONAL, RESCHEDULES_STUCK
 ROUND_SECONDS = 60.0
 CASES_AT_ONCE = 200
 FIRST = UUID(int=0)
-MAX_NAMED = 20
 
 
 @dataclass(slots=True)
@@ -92,7 +91,7 @@ async def _reschedule(door: Door, walk: Walk, case_ids: Sequence[UUID]) -> Seque
         walk.stuck.failed(case_id, door.now())
     if failed:
         log.error(
-            "calendar.stuck", cases=len(failed), case_ids=[str(case_id) for case_id, _ in failed[:MAX_NAMED]],
+            "calendar.stuck", cases=len(failed), case_ids=named(case_id for case_id, _ in failed),
             cause=cause_of(failed[0][1]),
         )  # fmt: skip
     return [case_id for case_id, _ in failed]
